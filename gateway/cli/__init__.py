@@ -1,0 +1,166 @@
+"""The command `understudy`: what each command is called and takes. What a command does loads when it is used.
+
+Exit codes: 0 done, 1 something is wrong (`check`), or was not taken up in time (`stage`), 2 the configuration or the
+command line is wrong, 3 the store does not answer."""
+
+import importlib
+from decimal import Decimal, InvalidOperation
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from gateway.contract import ConfigError, UnderstudyError
+from gateway.store.model import StoreDown
+
+WRONG, STORE_DOWN = 2, 3
+HINT = "check `store:` in the configuration; `understudy serve` makes a store that is not there yet"
+
+
+class Commands(TyperGroup):
+    """Turns expected errors into sentences on standard error and an exit code; others keep their traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer does not export its own Context
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            for problem in error.problems:
+                typer.echo(problem, err=True)
+            raise typer.Exit(WRONG) from error
+        except StoreDown as error:
+            typer.echo(f"{error}; {HINT}", err=True)
+            raise typer.Exit(STORE_DOWN) from error
+        except UnderstudyError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+def _percent(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("expected a number from 0 to 100 in steps of 0.01") from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"understudy {version('understudy-gateway')}")
+        raise typer.Exit
+
+
+Configuration = Annotated[
+    Path, typer.Option("--config", envvar="UNDERSTUDY_CONFIG", metavar="FILE", help="The configuration.")
+]
+FILE = Path("understudy.yaml")
+RouteName = Annotated[str, typer.Argument(metavar="ROUTE", help="A route of the configuration.")]
+OneRoute = Annotated[str | None, typer.Argument(metavar="[ROUTE]", help="A route of the configuration.")]
+AllRoutes = Annotated[bool, typer.Option("--all", help="All routes at once, those to come included.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object; its shape stands in docs/cli.md.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept with the change.")]
+
+
+@app.callback()
+def _understudy(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Shows the version and ends.")
+    ] = False,
+) -> None:
+    """Lets legacy systems consume machine-learning predictions through the protocols they already speak."""
+
+
+@app.command("serve")
+def _serve(config: Configuration = FILE) -> None:
+    """Serves the configuration until SIGTERM or SIGINT, and takes up its changes meanwhile."""
+    from gateway.cli.serve import serve
+
+    serve(config)
+
+
+@app.command("check")
+def _check(config: Configuration = FILE) -> None:
+    """Validates the configuration and tries each connection; changes nothing."""
+    from gateway.cli.check import check
+
+    raise typer.Exit(check(config))
+
+
+@app.command("status")
+def _status(config: Configuration = FILE, json: AsJson = False) -> None:
+    """Shows every route's stage, traffic and agreement, the replicas and the holds."""
+    from gateway.cli.status import status
+
+    status(config, json)
+
+
+@app.command("stage")
+def _stage(
+    route: RouteName,
+    stage: Annotated[
+        Literal["off", "shadow", "canary", "live"] | None,
+        typer.Argument(metavar="[STAGE]", help="off, shadow, canary or live; shown when left out."),
+    ] = None,
+    percent: Annotated[
+        Decimal | None,
+        typer.Option("--percent", metavar="N", parser=_percent, help="The cohort of canary, in steps of 0.01."),
+    ] = None,
+    reason: Reason = "",
+    config: Configuration = FILE,
+) -> None:
+    """Shows the stage of a route, or sets it in the configuration, keeping its comments."""
+    from gateway.cli.stage import show
+    from gateway.cli.stage import stage as move
+
+    raise typer.Exit(
+        show(config, route) if (stage, percent) == (None, None) else move(config, route, stage, percent, reason)
+    )
+
+
+@app.command("hold")
+def _hold(
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever the hold is.")],
+    route: OneRoute = None,
+    everything: AllRoutes = False,
+    config: Configuration = FILE,
+) -> None:
+    """Keeps a route, or all, on the incumbent until somebody resumes; the candidate is only observed."""
+    from gateway.cli.hold import hold
+
+    hold(config, route, everything, reason)
+
+
+@app.command("resume")
+def _resume(
+    route: OneRoute = None, everything: AllRoutes = False, reason: Reason = "", config: Configuration = FILE
+) -> None:
+    """Ends the holds of a route, or those on all routes."""
+    from gateway.cli.hold import resume
+
+    resume(config, route, everything, reason)
+
+
+@app.command("report")
+def _report(route: RouteName, config: Configuration = FILE, json: AsJson = False) -> None:
+    """Shows what is known of a route: agreement, disagreements, latencies, the ledger."""
+    from gateway.cli.report import report
+
+    report(config, route, json)
+
+
+@app.command("demo")
+def _demo(json: AsJson = False) -> None:
+    """Takes the example from off to live on real data, and shows what happens in every stage."""
+    raise typer.Exit(importlib.import_module("gateway.cli.demo").demo(json))
+
+
+def main() -> None:
+    """The entry point of `understudy`."""
+    app()

@@ -1,0 +1,77 @@
+"""What commands print: tables and lines, without colours where there is no terminal or NO_COLOR is set."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gateway.statistics import wilson
+
+WIDE = 160
+"""Columns where there is no terminal, so that nothing is cut in a file or a pipe."""
+
+
+def console(error: bool = False) -> Console:
+    """Standard output, or standard error."""
+    stream = sys.stderr if error else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False, markup=False, emoji=False)
+
+
+def shown(value: Any) -> str:
+    """A value on one line; control characters of strangers cannot move the cursor."""
+    text = "-" if value is None or value == "" else str(value)
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """A table; numbers stand right."""
+    rows = [list(row) for row in rows]
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for at, column in enumerate(columns):
+        right = bool(rows) and all(isinstance(row[at], int | float | None) for row in rows)
+        made.add_column(column, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(shown(cell)) for cell in row))
+    return made
+
+
+def line(text: str = "", style: str = "") -> None:
+    """One line, wrapped by nobody."""
+    console().print(Text(text, style=style), soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """One line on standard error."""
+    console(error=True).print(Text(text, style="yellow"), soft_wrap=True)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One JSON object, indented; dates and decimals as text."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def share(agreed: int, compared: int) -> str:
+    """`97.40 % (95.12 to 98.63 %)`: a rate with its 95 % Wilson interval."""
+    if not compared:
+        return "nothing compared"
+    low, high = wilson(agreed, compared)
+    return f"{agreed / compared:.2%} ({low:.2%} to {high:.2%})"
+
+
+def rate(agreed: int, compared: int) -> dict[str, Any]:
+    """The same as JSON; `rate` is null when nothing was compared."""
+    low, high = wilson(agreed, compared)
+    return {
+        "agreed": agreed, "compared": compared, "rate": agreed / compared if compared else None,
+        "low": low, "high": high,
+    }  # fmt: skip
+
+
+def milliseconds(value: float | None) -> str:
+    """A latency in three digits."""
+    return "-" if value is None else f"{value:.3g} ms"

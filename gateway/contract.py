@@ -1,0 +1,381 @@
+"""What the core offers its adapters and models, and what it asks of them. Standard library only.
+
+Words (see docs/architecture.md): the *incumbent* answers today, the *candidate* learns the part, a *route* has
+one stage, a *source* is an adapter plus operation that brings calls.
+
+Errors, all of them ours; third-party exceptions are translated where they arise::
+
+    UnderstudyError
+    ├── ConfigError            the operator must change the configuration; names the YAML path and line
+    ├── Undecodable            the message cannot be read as the source's contract says
+    ├── Unmappable             it can be read, but a field cannot be mapped; names the field
+    ├── Unencodable            an answer cannot be written in the source's contract
+    ├── CandidateFailed        the candidate has no answer
+    │   ├── ModelUnavailable   no connection, a dead or overloaded model
+    │   ├── ModelTimeout       no prediction within the time it was given
+    │   └── BadPrediction      a prediction outside the model's own schema: not finite, out of range, unknown class
+    └── IncumbentFailed        the incumbent has no answer
+        ├── IncumbentUnreachable
+        └── IncumbentTimeout
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol
+
+
+class UnderstudyError(Exception):
+    """Root of every error that this project raises on purpose."""
+
+
+class ConfigError(UnderstudyError):
+    """The operator must change the configuration. `problems` has one full sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Undecodable(UnderstudyError):
+    """The message cannot be read as the source's contract says. `reason` is a short word to count by."""
+
+    def __init__(self, message: str, reason: str = "malformed") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unmappable(UnderstudyError):
+    """A field of a readable message cannot be mapped."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class Unencodable(UnderstudyError):
+    """An answer cannot be written in the source's contract."""
+
+
+class CandidateFailed(UnderstudyError):
+    """The candidate has no answer."""
+
+
+class ModelUnavailable(CandidateFailed):
+    """No connection, a dead or overloaded model."""
+
+
+class ModelTimeout(CandidateFailed):
+    """No prediction within the time it was given."""
+
+
+class BadPrediction(CandidateFailed):
+    """A prediction outside the model's own schema."""
+
+
+class IncumbentFailed(UnderstudyError):
+    """The incumbent has no answer."""
+
+
+class IncumbentUnreachable(IncumbentFailed):
+    """No connection to the incumbent, or it was lost before a whole answer came."""
+
+
+class IncumbentTimeout(IncumbentFailed):
+    """No answer of the incumbent within its time."""
+
+
+class Stage(IntEnum):
+    """What the candidate of a route may do; ordered, so that the stage in force is the lowest of several."""
+
+    OFF = 0
+    SHADOW = 1
+    CANARY = 2
+    LIVE = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class By(StrEnum):
+    """Who answers a call."""
+
+    INCUMBENT = "incumbent"
+    CANDIDATE = "candidate"
+
+
+Payload = Mapping[str, Any]
+"""A decoded message in the source's own names: nested mappings, lists and scalars (str, int, Decimal, float, bool,
+bytes, date, datetime, time). Absent is a missing key, nil is None, empty is "". XML attributes are keys `@name`,
+the text of an element that also has attributes is `#text`."""
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a payload: names, and indices into lists."""
+
+
+@dataclass(slots=True)
+class Raw:
+    """A message as it came or goes, never changed. A codec reads `body`, `media` and `status` only.
+
+    `media` is the content type with its parameters; `status` the status of a reply, 0 where a protocol has none;
+    `headers` the protocol's own metadata in order of arrival. Where a relayed reply is larger than can be decoded,
+    `body` is its beginning and `rest` streams what follows; such an answer is relayed and not observed.
+    """
+
+    body: bytes
+    media: str = ""
+    status: int = 0
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    rest: AsyncIterator[bytes] | None = None
+
+
+@dataclass(slots=True)
+class Values:
+    """An answer."""
+
+    fields: Payload
+
+
+@dataclass(slots=True)
+class Refusal:
+    """A business refusal: a declared fault, with its name as `code` and its declared detail."""
+
+    code: str
+    message: str = ""
+    detail: Payload = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Opaque:
+    """Something technical, kept out of agreement; `reason` is a short word to count by."""
+
+    reason: str
+
+
+Outcome = Values | Refusal | Opaque
+
+
+class Codec(Protocol):
+    """The pure half of one operation: bytes to values and back. No I/O; safe to hold in the observer."""
+
+    def request(self, raw: Raw) -> Payload:
+        """The decoded request. Raises Undecodable."""
+
+    def reply(self, raw: Raw) -> Outcome:
+        """The decoded answer of the incumbent; what is technical is Opaque. Raises Undecodable."""
+
+    def encode(self, outcome: Values | Refusal, call: "Call") -> Raw:
+        """The answer to `call` in its caller's format. Raises Unencodable."""
+
+    def amend(self, raw: Raw, changes: Mapping[Path, Any]) -> Raw:
+        """The incumbent's reply with the values at these paths replaced and every other byte kept.
+
+        Raises Unencodable where a path is not in the reply: nothing is ever added."""
+
+
+class Call:
+    """One call on its way: the raw message, when it came, and until when an answer is of use."""
+
+    __slots__ = ("_codec", "_error", "_payload", "deadline", "id", "operation", "raw", "received", "source", "started")
+
+    def __init__(
+        self, source: str, operation: str, raw: Raw, codec: Codec, *, timeout: float, id: str = "",
+        received: datetime | None = None,
+    ) -> None:  # fmt: skip
+        """`timeout` in seconds from now. `id` must be the same on a redelivery of the same message."""
+        self.source = source
+        self.operation = operation
+        self.raw = raw
+        self.id = id or os.urandom(12).hex()
+        self.received = received or datetime.now(UTC)
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout
+        self._codec = codec
+        self._payload: Payload | None = None
+        self._error: Undecodable | None = None
+
+    @property
+    def payload(self) -> Payload:
+        """The decoded message, decoded on first use. Raises Undecodable, the same each time."""
+        if self._payload is None:
+            if self._error is None:
+                try:
+                    self._payload = self._codec.request(self.raw)
+                    return self._payload
+                except Undecodable as error:
+                    self._error = error
+            raise self._error
+        return self._payload
+
+    def remaining(self) -> float:
+        """Seconds until the deadline, negative when it has passed."""
+        return self.deadline - time.monotonic()
+
+
+@dataclass(slots=True)
+class Relayed:
+    """The incumbent's answer as bytes. Whether it is a fault is known only after decoding, so never on the path."""
+
+    raw: Raw
+
+
+@dataclass(slots=True)
+class Made:
+    """The candidate's answer: encoded whole, or the incumbent's reply with fields replaced (answer base incumbent).
+
+    `outcome` is the answer in the source's own names; `model` is the tag of the model that gave it."""
+
+    raw: Raw
+    outcome: Values | Refusal
+    model: str
+
+
+@dataclass(slots=True)
+class Failed:
+    """Nobody could answer. The adapter turns `error` into its protocol's proper failure."""
+
+    error: UnderstudyError
+
+
+Answer = Relayed | Made | Failed
+
+
+@dataclass(slots=True, frozen=True)
+class Decision:
+    """Who answers a call, and why; holds the version of the route table that said so."""
+
+    by: By
+    stage: Stage
+    reason: str
+    version: str
+
+
+class Gateway(Protocol):
+    """What the core offers its adapters."""
+
+    def decide(self, source: str, operation: str, key: str | None) -> Decision | None:
+        """Who answers a call with this canonical key; None where the operation has no route. Pure and cheap.
+
+        With key None: who answers a call that has no usable key."""
+
+    async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
+        """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure."""
+
+    async def witness(self, call: Call, answer: Relayed | None) -> None:
+        """The incumbent answered elsewhere (a batch, a tap). None opens a join window that is kept in the store;
+        the answer may follow hours later, from any replica, under the same call id. Returns when it is handed over,
+        which may be lost and is then counted; it never waits for the candidate."""
+
+    def passed(self, source: str, operation: str, reason: str) -> None:
+        """Counts a call that the adapter relayed by itself, unobserved; `reason` is a short word."""
+
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGI = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+
+class Front(Protocol):
+    """The side of an adapter that is called over HTTP."""
+
+    def routes(self) -> Mapping[str, ASGI]:
+        """ASGI callables by exact path. A path that ends in `/*` also serves everything below it."""
+
+
+class Source(Protocol):
+    """The side of an adapter that fetches its calls itself: a queue, a table."""
+
+    async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
+        """Fetches calls and has them answered until `stop` is set, then returns with nothing in flight.
+
+        A call is acknowledged only once its answer is delivered: at least once, never lost."""
+
+
+class Incumbent(Protocol):
+    """Who answers today."""
+
+    async def call(self, call: Call, timeout: float) -> Raw:
+        """The incumbent's own answer, byte for byte, within `timeout` seconds. Sent once, never repeated.
+
+        Raises IncumbentUnreachable or IncumbentTimeout."""
+
+
+class Adapter(Protocol):
+    """One configured adapter. Construction reads files and opens no connection."""
+
+    ceiling: Stage
+
+    def codecs(self) -> Mapping[str, Codec]:
+        """The codec of each operation that can be served."""
+
+    def incumbent(self) -> Incumbent | None:
+        """Who answers this adapter's calls today; None where nobody does."""
+
+    def front(self, gateway: Gateway) -> Front | None:
+        """The HTTP side, if there is one."""
+
+    def source(self, gateway: Gateway) -> Source | None:
+        """The fetching side, if there is one."""
+
+    async def probe(self) -> Sequence[str]:
+        """Tries every connection and says what is wrong, one sentence each; empty when all is well."""
+
+    async def close(self) -> None:
+        """Closes what was opened."""
+
+
+Row = Mapping[str, Any]
+"""The features of one record by name, JSON scalars only."""
+
+Prediction = Mapping[str, Any]
+"""The model's outputs of one record by name."""
+
+
+@dataclass(slots=True)
+class RowError:
+    """This record could not be scored; the others of its batch were."""
+
+    message: str
+
+
+class Model(Protocol):
+    """Something that scores records."""
+
+    tag: str
+    schema: Mapping[str, Any]
+    """{"inputs": {name: {"type": "number" | "integer" | "text" | "boolean", "values": [...], "minimum": n,
+    "maximum": n, "optional": bool}}, "outputs": {name: the same, or {"type": "list", "items": {...}}}}"""
+
+    async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
+        """Predictions aligned with the rows, within `timeout` seconds. Raises CandidateFailed."""
+
+    async def close(self) -> None:
+        """Closes what was opened."""
+
+
+@dataclass(slots=True, frozen=True)
+class Child:
+    """How the parent starts a model's own process: it is ready when `GET /readyz` on the Unix socket says 200."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+
+
+class ModelKind(Protocol):
+    """One configured model. Construction reads files and opens no connection."""
+
+    settings: object
+    """What it was configured with; equal settings mean the same model."""
+    tag: str
+    """Resolved: never `latest`. Empty where only the connected model can tell (a URL)."""
+
+    def child(self, socket: str) -> Child | None:
+        """The process to run on this Unix socket; None where the model lives elsewhere or in process."""
+
+    async def connect(self, socket: str) -> Model:
+        """A warmed model, ready to predict. Raises ModelUnavailable."""

@@ -1,0 +1,104 @@
+"""The way to one model: connects when the model is there, again when it comes back, and says why it is not."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+
+from gateway.breaker import Breaker
+from gateway.contract import CandidateFailed, Model, ModelKind, ModelUnavailable, Prediction, Row, RowError
+
+log = structlog.get_logger()
+
+
+class Link:
+    """One model of the configuration as seen from this process; outlives reloads while its tag stays the same."""
+
+    def __init__(self, name: str, kind: ModelKind, socket: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.breaker = Breaker()
+        self.problem = "not connected yet"
+        self.socket = socket
+        self._model: Model | None = None
+
+    @property
+    def tag(self) -> str:
+        """The model's resolved tag; empty until a model reached by URL has told it."""
+        return self._model.tag if self._model else self.kind.tag
+
+    @property
+    def model(self) -> Model | None:
+        """The connected model; None while there is none."""
+        return self._model
+
+    async def connect(self) -> None:
+        """Returns once the model is connected and warm; tries again for as long as it takes."""
+        pause = 0.1
+        while self._model is None:
+            try:
+                self._model = await self.kind.connect(self.socket)
+                self.problem = ""
+            except ModelUnavailable as error:
+                if str(error) != self.problem:
+                    self.problem = str(error)
+                    log.warning("model_unavailable", model=self.name, reason=self.problem)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+
+    async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
+        """Predictions aligned with the rows. Raises CandidateFailed, at once while there is no model."""
+        if self._model is None:
+            raise ModelUnavailable(f"model {self.name}: {self.problem}")
+        if timeout <= 0:
+            raise CandidateFailed("no time was left to ask the model")
+        return await self._model.predict(rows, timeout)
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        if self._model:
+            await self._model.close()
+
+
+class Links:
+    """The links of one configuration. Those whose model stays are taken over from the links before."""
+
+    def __init__(
+        self, kinds: Mapping[str, ModelKind], sockets: Mapping[str, str], before: "Links | None" = None
+    ) -> None:
+        """`sockets` by model name; empty for a model that has no process of ours."""
+        self.by_name: dict[str, Link] = {}
+        self._connecting: dict[str, asyncio.Task[None]] = {}
+        kept = before.by_name if before else {}
+        for name, kind in kinds.items():
+            socket, old = sockets.get(name, ""), kept.get(name)
+            same = old is not None and (old.kind.tag, old.kind.settings, old.socket) == (
+                kind.tag,
+                kind.settings,
+                socket,
+            )
+            self.by_name[name] = old if old and same else Link(name, kind, socket)
+
+    def connect(self) -> None:
+        """Begins to connect every model that is not; goes on until each is."""
+        for name, link in self.by_name.items():
+            if link.model is None and name not in self._connecting:
+                self._connecting[name] = asyncio.create_task(link.connect())
+
+    async def connected(self, names: Iterable[str], timeout: float) -> Sequence[str]:
+        """Waits until these models are connected, `timeout` seconds at most; returns those that still are not."""
+        self.connect()
+        tasks = [task for name in names if (task := self._connecting.get(name))]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+        return [name for name in names if self.by_name[name].model is None]
+
+    async def close(self, successor: "Links | None" = None) -> None:
+        """Closes every connection that the successor has not taken over."""
+        for task in self._connecting.values():
+            task.cancel()
+        await asyncio.gather(*self._connecting.values(), return_exceptions=True)
+        kept = set(map(id, successor.by_name.values())) if successor else set()
+        for link in self.by_name.values():
+            if id(link) not in kept:
+                await link.close()

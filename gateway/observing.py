@@ -1,0 +1,176 @@
+"""The observer's process: the pipe's socket, the judging, the store, and the admin address."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from gateway import assembly, http
+from gateway.books import Books
+from gateway.config import Loaded, parse
+from gateway.contract import ConfigError
+from gateway.control import Orders, orders, report
+from gateway.link import Links
+from gateway.observer import Observer
+from gateway.recorder import Recorder
+from gateway.store.engine import connect
+from gateway.store.model import Replica, ReplicaState, StoreDown
+from gateway.store.replicas import replicas, settle
+from gateway.store.secret import digest, secret
+from gateway.store.told import remembered
+from gateway.store.writer import Writer
+from gateway.table import compile_table
+from gateway.telemetry import Meters, configure_logs
+from gateway.web.admin import admin
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+SILENT = 60.0
+"""Seconds without heartbeat after which a replica is taken for dead; should it live, the store gives it all back."""
+RETRY = 1.0
+"""Seconds between two attempts to reach the store."""
+
+
+class Observing:
+    """What the observer process consists of."""
+
+    def __init__(self, first: Orders, control: socket.socket) -> None:
+        """Reads files and opens no connection. Raises ConfigError."""
+        self._first = first
+        self._control = control
+        self._loaded = self._parse(first)
+        Path(first.observer).unlink(missing_ok=True)  # of an observer that died
+        codecs = assembly.adapters(self._loaded)
+        self._adapters = {name: assembly.CodecsOnly(adapter) for name, adapter in codecs.items()}
+        self._links = Links(assembly.models(self._loaded), first.models)
+        self._table = compile_table(self._loaded, self._adapters, self._links.by_name)
+        self._engine = connect(self._loaded.config.store, self._loaded.path.parent)
+        self._replica = Replica(first.replica, socket.gethostname(), os.getpid(), self._loaded.version)
+        self._observer: Observer | None = None
+        self._stop = asyncio.Event()
+
+    async def serve(self, listener: socket.socket, further: AsyncIterator[Orders]) -> None:
+        """Observes until told to stop; then judges and writes what it has."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop.set)
+        self._links.connect()
+        server = http.server(admin(self._missing, self._status, self._first.metrics))
+        tasks = [asyncio.create_task(one) for one in (server.serve([listener]), self._observe(), self._obey(further))]
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        signal.alarm(int(self._loaded.config.grace) + 5)
+        self._stop.set()
+        server.should_exit = True
+        tasks[1].cancel()
+        ended = await asyncio.gather(*tasks[:2], return_exceptions=True)
+        tasks[2].cancel()
+        await self._links.close()
+        for error in ended:
+            if isinstance(error, Exception):
+                raise error
+
+    async def _observe(self) -> None:
+        known = await self._begin()
+        meters, settings = Meters(), self._loaded.config
+        writer = Writer(self._engine, self._replica)
+        key = await self._patiently(partial(secret, self._engine))
+        recorder = Recorder(settings.records, partial(digest, key))
+        self._observer = Observer(self._engine, writer, Books(meters, known), recorder, settings)
+        self._observer.swap(self._table)
+        server = await asyncio.get_running_loop().create_unix_server(self._observer.feed, self._first.observer)
+        report(self._control, serving=self._loaded.version)
+        try:
+            await self._observer.run()
+        finally:
+            server.close()
+
+    async def _begin(self) -> Mapping[str, Counter[tuple[str, str]]]:
+        """Books what an earlier observer of this gateway left open as lost, and recalls what workers told it."""
+        await self._patiently(self._settle)
+        return await self._patiently(partial(remembered, self._engine))
+
+    def _settle(self) -> None:
+        """Settles the observers that died on this host, and those anywhere that have been silent for long."""
+        for one in replicas(self._engine):
+            if not one.ended and one.replica.id != self._replica.id and self._is_dead(one):
+                log.warning("observer_died", replica=one.replica.id, lost=settle(self._engine, one.replica.id))
+
+    def _is_dead(self, one: ReplicaState) -> bool:
+        here = one.replica.host == self._replica.host
+        return one.age > SILENT or (here and not Path(f"/proc/{one.replica.pid}").exists())
+
+    async def _patiently(self, step: Callable[[], T]) -> T:
+        """The step's result as soon as the store answers."""
+        while True:
+            try:
+                return await asyncio.to_thread(step)
+            except StoreDown as error:
+                log.warning("store_down", reason=str(error))
+                await asyncio.sleep(RETRY)
+
+    async def _obey(self, further: AsyncIterator[Orders]) -> None:
+        async for order in further:
+            try:
+                self._reload(order)
+            except ConfigError as error:
+                log.error("reload_refused", problems=error.problems)
+                report(self._control, refused=str(error))
+            else:
+                report(self._control, serving=self._loaded.version)
+
+    def _reload(self, order: Orders) -> None:
+        """Judges by the new table too. Raises ConfigError, and then everything stays as it was."""
+        loaded = self._parse(order)
+        links = Links(assembly.models(loaded), order.models, self._links)
+        self._table = compile_table(loaded, self._adapters, links.by_name)
+        links.connect()
+        if self._observer:
+            self._observer.swap(self._table)
+        before, self._links, self._loaded = self._links, links, loaded
+        self._replica.version = loaded.version
+        asyncio.get_running_loop().call_later(loaded.config.grace, lambda: asyncio.ensure_future(before.close(links)))
+
+    def _parse(self, order: Orders) -> Loaded:
+        return parse(order.text, Path(order.path), os.environ, withhold=True)
+
+    def _missing(self) -> Sequence[str]:
+        if self._observer is None:
+            return ["the store has not answered yet"]
+        return [self._observer.problem] if self._observer.problem else []
+
+    def _status(self) -> Mapping[str, Any]:
+        return {"replica": self._replica.id, "version": self._loaded.version, "problems": self._missing()}
+
+
+async def run(control: socket.socket, listener: socket.socket) -> None:
+    """The observer's life."""
+    further = orders(control)
+    first = await anext(further)
+    await Observing(first, control).serve(listener, further)
+
+
+def main() -> None:
+    """`python -m gateway.observing`: started by the parent only."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--control", type=int, required=True)
+    options.add_argument("--admin", type=int, required=True)
+    options.add_argument("--nice", type=int, required=True)
+    given = options.parse_args()
+    os.nice(given.nice)
+    configure_logs("observer")
+    control, listener = socket.socket(fileno=given.control), socket.socket(fileno=given.admin)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(control, listener))
+
+
+if __name__ == "__main__":
+    main()

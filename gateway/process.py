@@ -1,0 +1,142 @@
+"""Child processes: started from lists, ended with the parent, restarted with back-off."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import structlog
+
+from gateway.control import Orders
+
+log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+SHORTEST, LONGEST, STEADY = 0.1, 10.0, 10.0
+"""Seconds of back-off before a restart, and of life after which a child counts as steady."""
+
+
+def ends_with_parent(sign: signal.Signals) -> Callable[[], None]:
+    """What a child runs before its program: the kernel sends it `sign` when its parent is gone, however that came."""
+    parent = os.getpid()
+
+    def set_up() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, sign)
+        if os.getppid() != parent:
+            os._exit(1)  # the parent died before the kernel had been told
+
+    return set_up
+
+
+@dataclass(slots=True)
+class Program:
+    """How a child is started. `argv` gets the control socket's number where it says `{control}`."""
+
+    name: str
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+    orphaned: signal.Signals
+    """What it gets when the parent is gone."""
+    inherited: Sequence[socket.socket] = ()
+    prepare: Callable[[], None] = lambda: None
+    """Runs in the parent before each start."""
+
+
+@dataclass(slots=True)
+class Process:
+    """One child, started again when it dies, until `stop`."""
+
+    program: Program
+    control: socket.socket | None = None
+    _running: subprocess.Popen[bytes] | None = None
+    _started: float = 0.0
+    _due: float = 0.0
+    _pause: float = SHORTEST
+    stopping: bool = False
+    _killed_at: float = field(default=float("inf"))
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._running.pid if self._running else None
+
+    def start(self, orders: Callable[[], Orders] | None = None) -> None:
+        """Starts the program; with orders it gets a control socket and these as its first line."""
+        program = self.program
+        program.prepare()
+        passed = list(program.inherited)
+        theirs: socket.socket | None = None
+        if orders is not None:
+            self.control, theirs = socket.socketpair()
+            self.control.setblocking(False)
+            passed.append(theirs)
+        number = str(theirs.fileno()) if theirs else ""
+        self._running = subprocess.Popen(  # the parent has no threads, so preparing the child before exec is safe
+            [word.replace("{control}", number) for word in program.argv],
+            env=dict(program.environment), stdin=subprocess.DEVNULL, pass_fds=[one.fileno() for one in passed],
+            preexec_fn=ends_with_parent(program.orphaned), start_new_session=True,
+        )  # fmt: skip
+        self._started = time.monotonic()
+        if theirs:
+            theirs.close()
+        if orders is not None:
+            self.tell(orders())
+
+    def tell(self, orders: Orders) -> None:
+        """Sends orders; a child that is gone is told at its restart."""
+        if self.control is None:
+            return
+        self.control.setblocking(True)
+        try:
+            self.control.sendall(orders.line())
+        except OSError:
+            log.info("not_told", process=self.program.name)
+        finally:
+            self.control.setblocking(False)
+
+    def tend(self, orders: Callable[[], Orders] | None = None) -> None:
+        """Restarts the program when it has died, after a pause that grows while it keeps dying early."""
+        now = time.monotonic()
+        if self._running is not None:
+            if (code := self._running.poll()) is None:
+                return
+            self._running = None
+            if self.control:
+                self.control.close()
+                self.control = None
+            steady = now - self._started > STEADY
+            self._pause = SHORTEST if steady else min(self._pause * 2, LONGEST)
+            self._due = now + self._pause
+            if not self.stopping:
+                log.warning("died", process=self.program.name, code=code, restart_in=self._pause)
+        if not self.stopping and now >= self._due:
+            self.start(orders)
+
+    def heard(self) -> list[Mapping[str, str]]:
+        """What the child has reported since the last time."""
+        try:
+            lines = self.control.recv(1 << 20).splitlines() if self.control else []
+        except OSError:
+            return []
+        return [orjson.loads(line) for line in lines]
+
+    def stop(self, grace: float) -> None:
+        """Asks the program to end; `gone` kills it when the grace (seconds) is over."""
+        self.stopping = True
+        self._killed_at = time.monotonic() + grace
+        if self._running:
+            self._running.terminate()
+
+    def gone(self) -> bool:
+        """Whether the stopped program has ended."""
+        if self._running is None or self._running.poll() is not None:
+            return True
+        if time.monotonic() > self._killed_at:
+            self._running.kill()
+        return False

@@ -1,0 +1,1 @@
+"""The store: holds, records, counts and joins, on SQLite or PostgreSQL."""

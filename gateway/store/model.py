@@ -1,0 +1,222 @@
+"""What the store keeps, as plain typed values. No SQL here.
+
+The ledger counts calls. Its terms balance: `seen` is the sum of all the other BALANCED terms, where a term with a
+reason (`not_observable:doctype`) counts as the term before its colon. All else (`answered:candidate:canary`,
+`duplicate`) is told beside it. `queries.balance` does the sum.
+
+Who books what. Of a call that is decided in the observer's memory the observer books everything: `seen`, then in the
+same or a later batch one other term; in between the call is in the batch's `waiting`. Of a call that waits in the
+store for an answer given elsewhere the writer books everything, once, whatever is delivered twice: `seen` when it
+opens, the term named by its `Close`, `orphan` when its window ends.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from gateway.contract import UnderstudyError
+from gateway.store.histogram import Histogram
+
+SEEN, PENDING, ORPHAN, LOST = "seen", "pending", "orphan", "lost"
+SAMPLED_OUT, DROPPED, TIMED_OUT, FAILED = "sampled_out", "dropped", "timed_out", "failed"
+UNDECODABLE, COMPARED, COMPARED_LATE = "undecodable", "compared", "compared_late"
+NOT_OBSERVABLE = "not_observable"
+DUPLICATE = "duplicate"
+"""Records that were not written because the same call and index was recorded before. Not part of the balance."""
+
+BALANCED = frozenset(
+    (
+        NOT_OBSERVABLE,
+        SAMPLED_OUT,
+        DROPPED,
+        TIMED_OUT,
+        FAILED,
+        UNDECODABLE,
+        PENDING,
+        ORPHAN,
+        COMPARED,
+        COMPARED_LATE,
+        LOST,
+    )
+)
+"""What a call that was seen can become."""
+
+AGREE, DISAGREE = "agree", "disagree"
+"""The two verdicts that count as compared; a record may carry any other short word, which does not."""
+
+ALL = "*"
+"""The scope of a hold on every route."""
+
+
+class StoreDown(UnderstudyError):
+    """The store cannot be reached or does not answer in time; nothing of the transaction was written, except that
+    a connection lost during a commit leaves open whether it was (`Writer.flush` finds out)."""
+
+
+class StoreTooNew(UnderstudyError):
+    """The store was migrated by a newer version of this product."""
+
+
+@dataclass(slots=True)
+class Record:
+    """One compared record of one call. `received` is aware; `fields` holds only what may be kept."""
+
+    route: str
+    epoch: int
+    """From `epochs.epoch`; 0 where there is none."""
+    call_id: str
+    index: int
+    """The record's place in its message, 0 where the message is the record."""
+    source: str
+    received: datetime
+    stage: str
+    by: str
+    verdict: str
+    key: bytes | None
+    """HMAC of the business key (`secret.digest`)."""
+    fields: Mapping[str, Any]
+    incumbent: Any
+    candidate: Any
+    verdicts: Mapping[str, str]
+    """AGREE, DISAGREE or another short word of each compared field."""
+    incumbent_ms: float | None
+    candidate_ms: float | None
+    gateway_ms: float | None
+    model: str
+    version: str
+
+
+@dataclass(slots=True)
+class Pending:
+    """A call whose answer is given elsewhere, kept until it comes. Values keep their types (see `text.dumps`)."""
+
+    route: str
+    call_id: str
+    source: str
+    opened: datetime
+    expires: datetime
+    request: Any
+    candidate: Any
+    """The candidate's outcome in whatever JSON shape the observer likes."""
+    model: str
+    version: str
+    expired: bool = False
+    """Its window has ended: an answer that comes now is late."""
+
+
+@dataclass(slots=True)
+class Close:
+    """The end of a pending call. `term` is in BALANCED; COMPARED becomes COMPARED_LATE once its window has ended."""
+
+    route: str
+    call_id: str
+    term: str = COMPARED
+
+
+class Slot(NamedTuple):
+    """Whose minute a roll-up adds up."""
+
+    route: str
+    stage: str
+    source: str
+    epoch: int
+    minute: datetime
+
+    @classmethod
+    def at(cls, route: str, stage: str, source: str, epoch: int, received: datetime) -> "Slot":
+        """The slot of a call received then."""
+        return cls(route, stage, source, epoch, received.astimezone(UTC).replace(second=0, microsecond=0))
+
+
+@dataclass(slots=True)
+class Rollup:
+    """Sums of one slot; merging is adding. `compared` and `agreed` count records, `calls` counts calls."""
+
+    calls: int = 0
+    answered_incumbent: int = 0
+    answered_candidate: int = 0
+    errors: int = 0
+    compared: int = 0
+    agreed: int = 0
+    fields: dict[str, list[int]] = field(default_factory=dict)
+    """Field: [agreed, compared]."""
+    latency: dict[str, Histogram] = field(default_factory=dict)
+    """`incumbent`, `candidate`, `gateway`: milliseconds."""
+
+    def compare(self, verdict: str, verdicts: Mapping[str, str], sign: int = 1) -> None:
+        """Adds (or with sign -1 takes back) one record's verdicts; words other than AGREE and DISAGREE do not count."""
+        if verdict in (AGREE, DISAGREE):
+            self.compared += sign
+            self.agreed += sign * (verdict == AGREE)
+        for name, word in verdicts.items():
+            if word in (AGREE, DISAGREE):
+                pair = self.fields.setdefault(name, [0, 0])
+                pair[0] += sign * (word == AGREE)
+                pair[1] += sign
+
+    def time(self, who: str, milliseconds: float) -> None:
+        """Adds one latency of `incumbent`, `candidate` or `gateway`."""
+        self.latency.setdefault(who, Histogram()).add(milliseconds)
+
+    def merge(self, other: "Rollup") -> None:
+        """Adds another roll-up's sums."""
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for key, (agreed, compared) in other.fields.items():
+            pair = self.fields.setdefault(key, [0, 0])
+            pair[0] += agreed
+            pair[1] += compared
+        for who, histogram in other.latency.items():
+            self.latency.setdefault(who, Histogram()).merge(histogram)
+
+
+COUNTS = ("calls", "answered_incumbent", "answered_candidate", "errors", "compared", "agreed")
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything of one flush, written in one transaction or not at all. Do not change it once it was flushed."""
+
+    records: list[Record] = field(default_factory=list)
+    ledger: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(route, term): what is added. Never PENDING."""
+    rollups: dict[Slot, Rollup] = field(default_factory=dict)
+    """Includes the verdicts of all `records`; the writer takes those of duplicates back out."""
+    opened: list[Pending] = field(default_factory=list)
+    closed: list[Close] = field(default_factory=list)
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Route: calls that are seen and still undecided in memory when this batch is closed. Set, not added."""
+
+    def book(self, route: str, term: str, count: int = 1) -> None:
+        """Adds to the ledger."""
+        self.ledger[route, term] = self.ledger.get((route, term), 0) + count
+
+    def rollup(self, slot: Slot) -> Rollup:
+        """The sums of a slot, to add to."""
+        return self.rollups.setdefault(slot, Rollup())
+
+
+@dataclass(slots=True)
+class Replica:
+    """One process that writes to the store, under an id of its own for each start."""
+
+    id: str
+    host: str
+    pid: int
+    version: str = ""
+    """Of the route table in use."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """JSON: stages in force by route, restart needed, problems."""
+
+
+@dataclass(slots=True, frozen=True)
+class ReplicaState:
+    """A replica as the store knows it. `age` is the seconds since its heartbeat, by the database's clock."""
+
+    replica: Replica
+    started: datetime
+    seen: datetime
+    age: float
+    ended: bool
+    """It is gone, and what it had open is booked as lost."""

@@ -1,0 +1,178 @@
+"""The tables of the store. Every change here needs a migration; a test compares the two."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
+
+metadata = MetaData()
+
+Number = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit integer that SQLite can count up by itself."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware moment; kept in UTC, and read as UTC also where the database knows no time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default="0")
+
+
+hold = Table(
+    "hold",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("since", Instant, nullable=False, server_default=func.now()),
+    Column("released_at", Instant),
+    Column("released_by", Text),
+    Column("released_reason", Text),
+    Column("released_epoch", BigInteger),
+    Index(
+        "hold_open",
+        "scope",
+        "kind",
+        unique=True,
+        sqlite_where=text("released_at IS NULL"),
+        postgresql_where=text("released_at IS NULL"),
+    ),
+)
+
+replica = Table(
+    "replica",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("started", Instant, nullable=False, server_default=func.now()),
+    Column("seen", Instant, nullable=False, server_default=func.now()),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _count("flushed"),
+    Column("ended", Boolean, nullable=False, server_default=false()),
+    Column("settled", Text, nullable=False, server_default="{}"),
+)
+
+epoch = Table(
+    "epoch",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("started", Instant, nullable=False, server_default=func.now()),
+    Column("model", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Index("epoch_route", "route", "id"),
+)
+
+record = Table(
+    "record",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("received", Instant, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("answered_by", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("key", LargeBinary),
+    Column("fields", Text, nullable=False),
+    Column("incumbent", Text, nullable=False),
+    Column("candidate", Text, nullable=False),
+    Column("verdicts", Text, nullable=False),
+    Column("incumbent_ms", Float),
+    Column("candidate_ms", Float),
+    Column("gateway_ms", Float),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    UniqueConstraint("route", "call_id", "position", name="record_once"),
+    Index("record_received", "received"),
+    Index("record_epoch", "route", "epoch"),
+)
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("call_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("opened", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("candidate", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Index("pending_expires", "state", "expires"),
+    Index("pending_route", "route", "state"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("replica", Text, primary_key=True),
+    Column("term", Text, primary_key=True),
+    _count("count"),
+)
+
+rollup = Table(
+    "rollup",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("minute", Instant, primary_key=True),
+    Column("stage", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("replica", Text, primary_key=True),
+    _count("calls"),
+    _count("answered_incumbent"),
+    _count("answered_candidate"),
+    _count("errors"),
+    _count("compared"),
+    _count("agreed"),
+    Column("fields", Text, nullable=False),
+    Column("latency", Text, nullable=False),
+    Index("rollup_minute", "minute"),
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("created", Instant, nullable=False, server_default=func.now()),
+)

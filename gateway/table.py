@@ -1,0 +1,117 @@
+"""The route table: one configuration, compiled. Swapped whole on reload; a call keeps the one it arrived with."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.candidate import Candidate
+from gateway.compare import Comparison, compile_compare
+from gateway.config import Loaded, Route
+from gateway.contract import Codec, ConfigError, Incumbent, Stage
+from gateway.cutover import Caps, in_force
+from gateway.link import Link
+from gateway.mapping import RouteMapping, SourceMapping, compile_route
+
+
+class Bindable(Protocol):
+    """What the table needs of an adapter."""
+
+    ceiling: Stage
+
+    def codecs(self) -> Mapping[str, Codec]:
+        """By operation."""
+
+    def incumbent(self) -> Incumbent | None:
+        """Who answers today."""
+
+
+@dataclass(slots=True)
+class Bound:
+    """One source of one route with all that answering it takes."""
+
+    route: str
+    source: str
+    operation: str
+    settings: Route
+    rules: RouteMapping
+    mapping: SourceMapping
+    codec: Codec
+    incumbent: Incumbent | None
+    candidate: Candidate | None
+    compare: Comparison
+    ceilings: tuple[Stage, ...]
+
+    def stage(self, caps: Caps) -> Stage:
+        """The stage in force now. A route without incumbent cannot be held: nobody else could answer."""
+        if self.incumbent is None:
+            return self.settings.stage
+        held = caps.reason(self.route) is not None
+        return in_force(self.settings.stage, (*self.ceilings, self._accepted()), held)
+
+    @property
+    def tag(self) -> str:
+        """The tag of the route's model now; empty while there is none."""
+        return self.candidate.link.tag if self.candidate else ""
+
+    def _accepted(self) -> Stage:
+        """A model that the route does not accept by its tag may be observed and nothing more."""
+        return Stage.LIVE if self.tag and self.tag == self.settings.accept else Stage.SHADOW
+
+
+@dataclass(slots=True)
+class Table:
+    """All bound sources by (adapter, operation)."""
+
+    version: str
+    bound: Mapping[tuple[str, str], Bound] = field(default_factory=dict)
+
+    def find(self, source: str, operation: str) -> Bound | None:
+        """The bound source; None where the operation has no route."""
+        return self.bound.get((source, operation))
+
+
+def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mapping[str, Link]) -> Table:
+    """The table of a configuration. Raises ConfigError with every problem found."""
+    bound: dict[tuple[str, str], Bound] = {}
+    problems: list[str] = []
+    for name, route in loaded.config.routes.items():
+        try:
+            rules = compile_route(name, route)
+            link = links.get(route.candidate or "")
+            candidate = Candidate(rules, rules.feature_names, link) if link else None
+            for source in route.sources:
+                adapter, _, operation = source.partition("/")
+                bound[adapter, operation] = _bind(name, source, route, rules, adapters[adapter], candidate)
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(*problems)
+    return Table(loaded.version, bound)
+
+
+def _bind(
+    name: str, source: str, route: Route, rules: RouteMapping, adapter: Bindable, candidate: Candidate | None
+) -> Bound:  # fmt: skip
+    adapter_name, _, operation = source.partition("/")
+    codecs = adapter.codecs()
+    if operation not in codecs:
+        served = ", ".join(sorted(codecs)) or "none"
+        raise ConfigError(f"routes.{name}.sources.{source}: the adapter has no such operation (it serves: {served})")
+    incumbent = adapter.incumbent()
+    if incumbent is None and route.stage in (Stage.SHADOW, Stage.CANARY):
+        raise ConfigError(f"routes.{name}: stage {route.stage} needs an incumbent, and {adapter_name} has none")
+    ceilings = (route.sources[source].ceiling, adapter.ceiling)
+    mapping = rules.sources[source]
+    return Bound(
+        name, adapter_name, operation, route, rules, mapping, codecs[operation], incumbent, candidate,
+        compile_compare(route, source, name), ceilings,
+    )  # fmt: skip
+
+
+SHAPING = {"fields", "key", "sources", "features", "answer", "compare", "candidate"}
+
+
+def rules_digest(route: Route) -> str:
+    """Names the rules that shape a verdict: with other rules evidence starts anew."""
+    return hashlib.sha256(route.model_dump_json(include=SHAPING).encode()).hexdigest()[:12]

@@ -1,0 +1,71 @@
+"""Logs as one JSON object a line, metrics as Prometheus reads them over all processes."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+def configure_logs(process: str) -> None:
+    """Writes logs as JSON lines to standard error, each with the process that wrote it."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+class Meters:
+    """The counters of one process. Values live in files of the run-time folder, so they outlast a killed worker."""
+
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self._calls = Counter(
+            "understudy_calls", "Answered calls", ["route", "source", "stage", "by", "reason"], registry=registry
+        )
+        self._seconds = Histogram(
+            "understudy_call_seconds", "Time from a call's arrival to its answer", ["route", "by"],
+            buckets=BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._passed = Counter(
+            "understudy_passed", "Calls relayed without being observed", ["source", "operation", "reason"],
+            registry=registry,
+        )  # fmt: skip
+        self._terms = Counter("understudy_ledger", "Calls by term of the ledger", ["route", "term"], registry=registry)
+        self._children: dict[tuple[str, ...], tuple[Callable[[], None], Callable[[float], None]]] = {}
+
+    def answered(self, route: str, source: str, stage: str, by: str, reason: str, seconds: float) -> None:
+        """Counts an answered call."""
+        labels = (route, source, stage, by, reason)
+        if (found := self._children.get(labels)) is None:
+            found = (self._calls.labels(*labels).inc, self._seconds.labels(route, by).observe)
+            self._children[labels] = found
+        count, observe = found
+        count()
+        observe(seconds)
+
+    def passed(self, source: str, operation: str, reason: str) -> None:
+        """Counts a call that went by the core."""
+        self._passed.labels(source, operation, reason).inc()
+
+    def booked(self, route: str, term: str, amount: int) -> None:
+        """Counts calls under a term of the ledger."""
+        self._terms.labels(route, term).inc(amount)
+
+
+def exposition(folder: Path) -> bytes:
+    """All processes' metrics in Prometheus' text format; `folder` is the one given as PROMETHEUS_MULTIPROC_DIR."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # the library has no types here
+    return generate_latest(registry)

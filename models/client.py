@@ -1,0 +1,278 @@
+"""Joins concurrent calls into few requests to the model, and keeps what goes wrong with one of them from the others.
+
+There is no timer: a call that finds the model idle is sent at once, together with what else arrived in the same turn
+of the event loop; calls that come while requests are under way are sent together as soon as one returns.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+import orjson
+
+from gateway.contract import BadPrediction, CandidateFailed, ModelTimeout, ModelUnavailable, Prediction, Row, RowError
+
+_RECORD_STATUSES = frozenset({400, 413, 422, 500})  # one record may be the cause, so halves are tried
+_POSTS = 128
+"""Requests that halving one batch may take; fewer while nothing at all was scored, for then the model is broken."""
+_POSTS_IN_VAIN = 16
+
+Scored = Prediction | RowError
+
+
+class Transport(Protocol):
+    """How bytes reach the model."""
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer. Raises CandidateFailed."""
+
+    async def probe(self) -> None:
+        """Returns once the server answers anything at all. Raises CandidateFailed."""
+
+    async def close(self) -> None:
+        """Closes all connections."""
+
+
+class _Chunk:
+    """Encoded rows of one caller that travel together, and the caller's wait for them."""
+
+    __slots__ = ("answers", "batch", "rows")
+
+    def __init__(self, rows: Sequence[bytes]) -> None:
+        self.rows = rows
+        self.answers: asyncio.Future[list[Scored]] = asyncio.get_running_loop().create_future()
+        self.batch: _Batch | None = None
+
+
+class _Batch:
+    """One request under way."""
+
+    __slots__ = ("chunks", "task")
+
+    def __init__(self) -> None:
+        self.chunks: list[_Chunk] = []
+        self.task: asyncio.Task[None] | None = None
+
+    def leave(self) -> None:
+        """Frees the slot once nobody waits any more: an abandoned request must not hold it."""
+        if self.task and not self.task.done() and all(chunk.answers.done() for chunk in self.chunks):
+            self.task.cancel()
+
+
+class _Unscored(Exception):
+    """A request came back without usable predictions, maybe because of one record in it."""
+
+    def __init__(self, error: RowError | CandidateFailed) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+class Coalescer:
+    """A `contract.Model` over a transport. Bounded in rows that wait, in rows a request and in requests under way."""
+
+    def __init__(
+        self, transport: Transport, tag: str, schema: Mapping[str, Any], *, batch: int, queue: int, in_flight: int
+    ) -> None:
+        """`batch` rows a request at most, `queue` rows waiting at most, `in_flight` requests at once."""
+        self.tag = tag
+        self.schema = schema
+        self._transport = transport
+        self._batch, self._queue, self._in_flight = batch, queue, in_flight
+        self._waiting: dict[_Chunk, None] = {}
+        self._rows_waiting = 0
+        self._under_way: set[_Batch] = set()
+        self._suspect = False
+        self._closed = False
+
+    async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Scored]:
+        """Predictions aligned with the rows; a RowError stands where that row alone could not be scored.
+
+        Raises ModelTimeout after `timeout` seconds, ModelUnavailable at once when the queue is full or the model is
+        gone, BadPrediction when it answers nonsense. What has timed out is not sent any more."""
+        if timeout <= 0:
+            raise ModelTimeout("no time was left to ask the model")
+        encoded = [_encoded(row) for row in rows]
+        good = [row for row in encoded if isinstance(row, bytes)]
+        scored = await self._asked(good, timeout) if good else []
+        if len(good) == len(rows):
+            return scored
+        rest = iter(scored)
+        return [next(rest) if isinstance(row, bytes) else row for row in encoded]
+
+    async def close(self) -> None:
+        """Fails whoever still waits with ModelUnavailable and closes the connections."""
+        self._closed = True
+        for chunk in self._waiting:
+            _settle(chunk, ModelUnavailable("the model's client was closed"))
+        tasks = [batch.task for batch in self._under_way if batch.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._transport.close()
+
+    async def _asked(self, rows: list[bytes], timeout: float) -> list[Scored]:
+        chunks = self._admitted(rows)
+        expiry = asyncio.get_running_loop().call_later(timeout, _expire, chunks, timeout)
+        try:
+            if len(chunks) == 1:
+                return await chunks[0].answers
+            return [answer for chunk in chunks for answer in await chunk.answers]
+        finally:
+            expiry.cancel()
+            for chunk in chunks:
+                self._left(chunk)
+
+    def _admitted(self, rows: list[bytes]) -> list[_Chunk]:
+        """A call larger than the whole queue is let in alone, when nothing else waits."""
+        if self._closed:
+            raise ModelUnavailable("the model's client is closed")
+        if self._waiting and self._rows_waiting + len(rows) > self._queue:
+            raise ModelUnavailable(f"{self._rows_waiting} rows already wait for the model, {self._queue} may")
+        chunks = [_Chunk(rows[start : start + self._batch]) for start in range(0, len(rows), self._batch)]
+        for chunk in chunks:
+            self._waiting[chunk] = None
+        self._rows_waiting += len(rows)
+        self._start()
+        return chunks
+
+    def _left(self, chunk: _Chunk) -> None:
+        """The caller no longer waits, with an answer or without."""
+        if not chunk.answers.cancel() and not chunk.answers.cancelled():
+            chunk.answers.exception()  # marks it as seen: another chunk of the call has raised
+        if chunk in self._waiting:
+            self._remove(chunk)
+        elif chunk.batch:
+            chunk.batch.leave()
+
+    def _remove(self, chunk: _Chunk) -> None:
+        del self._waiting[chunk]
+        self._rows_waiting -= len(chunk.rows)
+
+    def _start(self) -> None:
+        if self._waiting and len(self._under_way) < self._in_flight and not self._closed:
+            batch = _Batch()
+            self._under_way.add(batch)
+            batch.task = asyncio.create_task(self._run(batch))
+            batch.task.add_done_callback(lambda _: self._ended(batch))
+
+    def _ended(self, batch: _Batch) -> None:
+        self._under_way.discard(batch)
+        for chunk in batch.chunks:
+            _settle(chunk, ModelUnavailable("the request to the model was given up"))
+        self._start()
+
+    def _fill(self, batch: _Batch) -> None:
+        size = 0
+        for chunk in list(islice(self._waiting, self._batch)):
+            size += len(chunk.rows)
+            if size > self._batch:
+                break
+            self._remove(chunk)
+            chunk.batch = batch
+            batch.chunks.append(chunk)
+
+    async def _run(self, batch: _Batch) -> None:
+        self._fill(batch)
+        self._start()
+        if not batch.chunks:
+            return
+        try:
+            await self._responsive()
+            chunks = [chunk for chunk in batch.chunks if not chunk.answers.done()]
+            _share(await self._score([row for chunk in chunks for row in chunk.rows]), chunks)
+        except asyncio.CancelledError:
+            self._suspect = True
+            raise
+        except CandidateFailed as error:
+            for chunk in batch.chunks:
+                _settle(chunk, type(error)(*error.args))
+
+    async def _responsive(self) -> None:
+        """After an abandoned request nothing is sent until the server answers again: a hung one gathers no work."""
+        if self._suspect:
+            await self._transport.probe()
+            self._suspect = False
+
+    async def _score(self, rows: list[bytes]) -> list[Scored | CandidateFailed]:
+        """An answer for each row. Halves what fails until the bad rows are alone, with a bounded number of requests."""
+        answers: list[Scored | CandidateFailed] = [RowError("not scored")] * len(rows)
+        waiting, posts, scored = deque([(0, len(rows))]), 0, False
+        while waiting and posts < (_POSTS if scored else _POSTS_IN_VAIN):
+            start, stop = waiting.popleft()
+            posts += 1
+            try:
+                answers[start:stop] = await self._post(rows[start:stop])
+                scored = True
+            except _Unscored as failed:
+                answers[start:stop] = [failed.error] * (stop - start)
+                middle = (start + stop) // 2
+                waiting += [(start, middle), (middle, stop)] if stop - start > 1 else []
+        worked = any(not isinstance(each, RowError | CandidateFailed) for each in answers)
+        return [_of_one_row(each) for each in answers] if worked else answers
+
+    async def _post(self, rows: list[bytes]) -> list[Scored | CandidateFailed]:
+        status, body = await self._transport.post("/predict", b'{"records":[' + b",".join(rows) + b"]}")
+        if status == 200:
+            return self._read(body, len(rows))
+        if status not in _RECORD_STATUSES:
+            raise ModelUnavailable(f"the model answered with status {status}")
+        if status == 500:
+            raise _Unscored(ModelUnavailable("the model failed with status 500"))
+        raise _Unscored(RowError(f"the model refused {len(rows)} record(s) with status {status}"))
+
+    def _read(self, body: bytes, count: int) -> list[Scored | CandidateFailed]:
+        try:
+            answer = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise _Unscored(BadPrediction(f"the model's answer is not JSON: {error}")) from error
+        predictions = answer.get("predictions") if isinstance(answer, dict) else None
+        if not isinstance(predictions, list) or len(predictions) != count:
+            raise _Unscored(BadPrediction(f"the model's answer has no list of {count} predictions"))
+        if answer.get("model", self.tag) != self.tag:
+            raise ModelUnavailable(f"{answer['model']!r:.80} answered in place of {self.tag}")
+        return [_prediction(each) for each in predictions]
+
+
+def _encoded(row: Row) -> bytes | RowError:
+    try:
+        return orjson.dumps(row if isinstance(row, dict) else dict(row))
+    except TypeError as error:
+        return RowError(f"the record cannot be written as JSON: {error}")
+
+
+def _prediction(entry: Any) -> Scored | CandidateFailed:
+    if not isinstance(entry, dict):
+        return BadPrediction(f"a prediction is {type(entry).__name__}, not an object")
+    if entry.keys() == {"error"}:
+        return RowError(str(entry["error"])[:200])
+    return entry
+
+
+def _of_one_row(answer: Scored | CandidateFailed) -> Scored:
+    """Other rows were scored, so what failed here is this row's own."""
+    return RowError(str(answer)) if isinstance(answer, CandidateFailed) else answer
+
+
+def _share(answers: list[Scored | CandidateFailed], chunks: list[_Chunk]) -> None:
+    start = 0
+    for chunk in chunks:
+        part = answers[start : start + len(chunk.rows)]
+        start += len(chunk.rows)
+        failed = next((each for each in part if isinstance(each, CandidateFailed)), None)
+        _settle(chunk, failed or [each for each in part if not isinstance(each, CandidateFailed)])
+
+
+def _expire(chunks: Sequence[_Chunk], timeout: float) -> None:
+    for chunk in chunks:
+        _settle(chunk, ModelTimeout(f"the model gave no prediction within {timeout:.3g} s"))
+
+
+def _settle(chunk: _Chunk, answers: list[Scored] | CandidateFailed) -> None:
+    if chunk.answers.done():
+        return
+    if isinstance(answers, CandidateFailed):
+        chunk.answers.set_exception(answers)
+    else:
+        chunk.answers.set_result(answers)

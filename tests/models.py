@@ -1,0 +1,73 @@
+"""Models of the tests: deterministic, in process, each a factory for the model type `python`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.contract import Prediction, Row, RowError
+
+SCHEMA: Mapping[str, Any] = {
+    "inputs": {"amount": {"type": "number"}},
+    "outputs": {"probability_bad": {"type": "number", "minimum": 0.0, "maximum": 1.0}},
+}
+
+
+class ByAmount:
+    """Bad in proportion to the amount up to 2,000; cannot score a negative one."""
+
+    schema = SCHEMA
+
+    def __init__(self, tag: str, full: float = 2000.0) -> None:
+        self.tag = tag
+        self._full = full
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | RowError]:
+        """One prediction a row."""
+        return [
+            {"probability_bad": min(row["amount"] / self._full, 1.0)} if row["amount"] >= 0 else RowError("negative")
+            for row in rows
+        ]
+
+
+class Saying:
+    """Says the same of everybody."""
+
+    schema = SCHEMA
+
+    def __init__(self, tag: str, probability: Any) -> None:
+        self.tag = tag
+        self._probability = probability
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+        """One prediction a row."""
+        return [{"probability_bad": self._probability} for _ in rows]
+
+
+class Raising:
+    """Fails whatever it is asked."""
+
+    schema = SCHEMA
+    tag = "raising:1"
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+        """Raises."""
+        raise RuntimeError("out of order")
+
+
+def by_amount() -> ByAmount:
+    """Agrees with the old system nearly always."""
+    return ByAmount("by_amount:1")
+
+
+def by_amount_2() -> ByAmount:
+    """The next version: stricter."""
+    return ByAmount("by_amount:2", 1000.0)
+
+
+def not_a_number() -> Saying:
+    """Says NaN."""
+    return Saying("nan:1", float("nan"))
+
+
+def raising() -> Raising:
+    """Always fails."""
+    return Raising()
