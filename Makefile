@@ -11,7 +11,6 @@ PYTHON ?= $(shell for each in python3.11 python3.12 python3.13 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard gateway adapters models bench tests)
-EXAMPLE := gateway/examples/credit
 # A copy of the example to play with: its stages are moved by editing $(PLAY)/understudy.yaml while it runs.
 PLAY := .understudy/example
 ARGS ?=
@@ -21,7 +20,7 @@ ONLY ?=
 LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test check wheel bench services lock upgrade clean
+.PHONY: help demo serve test check faults interop wheel bench services lock upgrade clean
 
 help:  ## what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -44,14 +43,12 @@ demo: $(VENV)/.run  ## the whole way of one job, from off to live, on real data
 	$(BIN)/understudy demo $(ARGS)
 
 serve: $(VENV)/.run  ## the example and its legacy service, until interrupted
-	@mkdir -p $(PLAY) && cp -u $(EXAMPLE)/*.yaml $(EXAMPLE)/*.wsdl $(EXAMPLE)/*.xsd $(PLAY)
-	@test -d $(PLAY)/.understudy/bentoml/models/credit \
-	  || $(BIN)/python -m models.credit.train --home $(PLAY)/.understudy/bentoml
+	@$(BIN)/python -m gateway.examples.credit.prepare $(PLAY)
 	$(BIN)/python -m gateway.examples.credit.legacy --port 9001 & legacy=$$!; \
 	trap 'kill $$legacy' EXIT; $(BIN)/understudy serve --config $(PLAY)/understudy.yaml
 
 test: $(VENV)/.dev  ## all tests but that of the wheel; ARGS="-k relay" for some
-	$(BIN)/pytest -m "not wheel" $(ARGS)
+	$(BIN)/pytest -m "not wheel and not long and not interop" $(ARGS)
 
 check: $(VENV)/.dev  ## formatting, lint, types, the direction of imports, docker-compose.yml
 	$(BIN)/ruff format --check $(CODE)
@@ -59,6 +56,14 @@ check: $(VENV)/.dev  ## formatting, lint, types, the direction of imports, docke
 	$(BIN)/mypy --strict $(CODE)
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+faults: $(VENV)/.dev  ## the fault tests, the long ones too
+	$(BIN)/pytest tests/faults $(ARGS)
+
+interop: $(VENV)/.dev  ## eight SOAP clients call the gateway; makes the matrix in docs/soap.md (CI=true: checks it)
+	@mkdir -p .understudy
+	$(BIN)/pytest -m interop tests/interop --junitxml=.understudy/interop.xml $(ARGS) && passed=true || passed=false; \
+	$(BIN)/python -m tests.interop.matrix .understudy/interop.xml $(if $(CI),--check) && $$passed
 
 wheel: $(VENV)/.dev  ## builds the wheel, installs it into a fresh environment elsewhere and tries it
 	$(BIN)/pytest -m wheel tests/packaging $(ARGS)
@@ -75,8 +80,8 @@ services: $(VENV)/.run  ## installs the services that tests need and that are mi
 
 lock: $(VENV)/.dev  ## recompiles the requirements, keeping versions that still fit
 	$(LOCK) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt $(ARGS) pyproject.toml
-	$(LOCK) --extra soap --extra postgresql --output-file requirements/run.txt $(ARGS) pyproject.toml
-	$(LOCK) --extra soap --extra postgresql --extra dev --constraint requirements/build.txt \
+	$(LOCK) --extra soap --extra demo --extra postgresql --output-file requirements/run.txt $(ARGS) pyproject.toml
+	$(LOCK) --extra soap --extra demo --extra postgresql --extra dev --constraint requirements/build.txt \
 	  --constraint requirements/run.txt --output-file requirements/dev.txt $(ARGS) pyproject.toml
 
 upgrade:  ## recompiles the requirements with the newest versions that fit

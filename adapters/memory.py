@@ -10,6 +10,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,6 +46,8 @@ Old = Callable[[bytes], Awaitable[bytes]]
 
 PAUSE = 0.05
 """Seconds before messages that nobody could answer are tried again."""
+MOST_DIGITS = 300
+"""Of a whole number; what is longer has an exponent."""
 
 
 class MemorySettings(Settings):
@@ -92,7 +95,10 @@ class Json:
 
     def amend(self, raw: Raw, changes: Mapping[PayloadPath, Any]) -> Raw:
         """The reply with values replaced. JSON is written anew, which a codec of bytes that matter must not do."""
-        found = _object(raw.body)
+        try:
+            found = _object(raw.body)
+        except Undecodable as error:
+            raise Unencodable(f"the incumbent's reply cannot be amended: {error}") from error
         for path, value in changes.items():
             *way, last = path
             place: Any = found
@@ -100,16 +106,16 @@ class Json:
                 for step in way:
                     place = place[step]
                 place[last]  # nothing is ever added
+                place[last] = value
             except (KeyError, IndexError, TypeError):
                 raise Unencodable(f"the incumbent's reply has no {'.'.join(map(str, path))}") from None
-            place[last] = value
         return _raw(found)
 
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise Undecodable(f"not JSON: {error}") from error
     if not isinstance(found, dict):
         raise Undecodable("the message is not a JSON object")
@@ -129,8 +135,14 @@ def _raw(fields: Mapping[str, Any]) -> Raw:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return float(value) if value % 1 else int(value)
-    return value.isoformat()
+        short = value.is_finite() and value.adjusted() < MOST_DIGITS
+        written = int(value) if short and value == value.to_integral_value() else float(value)
+        if Decimal(repr(written)) != value:
+            raise ValueError(f"a number of {len(value.as_tuple().digits)} digits would not stay exact")
+        return written
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
 class Memory:
@@ -190,6 +202,10 @@ class Memory:
 
     async def probe(self) -> Sequence[str]:
         """Memory is always there."""
+        return []
+
+    def warnings(self) -> Sequence[str]:
+        """Nothing here is weak."""
         return []
 
     async def close(self) -> None:

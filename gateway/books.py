@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from gateway.pipe import Counts, Sighting
 from gateway.store.model import BALANCED, LOST, SEEN, Batch
-from gateway.store.told import told
+from gateway.store.told import PREFIX, told
 from gateway.telemetry import Meters
 
 HANDED = "handed"
@@ -31,7 +31,7 @@ class Books:
         self._known[worker][sighting.route, HANDED] += 1
         if sighting.kind == "call":
             self._waiting[sighting.route] += 1
-            self._book(sighting.route, SEEN)
+            self.batch.book(sighting.route, SEEN)
             self.batch.book(sighting.route, told(worker, HANDED))
 
     def decided(self, worker: str, sighting: Sighting, term: str) -> None:
@@ -41,9 +41,9 @@ class Books:
         else:
             self.batch.book(sighting.route, told(worker, HANDED))
             if term.partition(":")[0] in BALANCED:
-                self._book(sighting.route, SEEN)
+                self.batch.book(sighting.route, SEEN)
         if term:
-            self._book(sighting.route, term)
+            self.batch.book(sighting.route, term)
 
     def counted(self, counts: Counts) -> None:
         """Books what the worker never handed over, and as lost what it handed over and nobody read."""
@@ -57,6 +57,9 @@ class Books:
     def close(self) -> Batch:
         """The batch for the store; a new one is begun."""
         batch, self.batch = self.batch, Batch()
+        for (route, term), count in batch.ledger.items():
+            if not term.startswith(PREFIX):
+                self._meters.booked(route, term, count)
         batch.waiting = dict(self._waiting)
         return batch
 
@@ -66,9 +69,5 @@ class Books:
         if (more := total - known[route, name]) > 0:
             known[route, name] = total
             self.batch.book(route, told(worker, name), more)
-            self._book(route, SEEN, more)
-            self._book(route, term, more)
-
-    def _book(self, route: str, term: str, count: int = 1) -> None:
-        self.batch.book(route, term, count)
-        self._meters.booked(route, term, count)
+            self.batch.book(route, SEEN, more)
+            self.batch.book(route, term, more)

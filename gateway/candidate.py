@@ -51,19 +51,24 @@ class Candidate:
         return scored
 
     async def _predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError | CandidateFailed]:
+        if timeout <= 0:
+            # Says nothing about the model, so the breaker is not told.
+            return [CandidateFailed("no time was left to ask the model")] * len(rows)
         breaker = self.link.breaker
-        if not breaker.allow():
+        if (round := breaker.allow()) is None:
             return [CandidateFailed("the model keeps failing and is left alone for a moment")] * len(rows)
         try:
             self._fits()
             predictions = await self.link.predict(rows, timeout)
+            if len(predictions) != len(rows):
+                raise BadPrediction(f"the model gave {len(predictions)} predictions for {len(rows)} records")
         except CandidateFailed as error:
-            breaker.failed()
+            breaker.failed(round)
             return [error] * len(rows)
         except BaseException:
-            breaker.gave_up()
+            breaker.gave_up(round)
             raise
-        breaker.succeeded()
+        breaker.succeeded(round)
         return predictions
 
     def _fits(self) -> None:

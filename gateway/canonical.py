@@ -151,13 +151,20 @@ class RouteMapping:
     answer_fields: Sequence[str]
     outputs: Sequence[str]
     features_made: Sequence[Field]
+    features_taken: Sequence[tuple[str, str]]
+    """Feature and canonical field of those among them that are a field as it is."""
+    features_converted: Sequence[Field]
+    """The others."""
     answers_made: Sequence[Field]
     refusals: Sequence[tuple[Test, Refuse, Sequence[Field]]]
     segments: Sequence[Test]
 
     def features(self, canonical: Canonical) -> Row:
         """The features of a record, JSON scalars only. Raises Unmappable."""
-        return mapped(self.features_made, canonical)
+        row = {name: canonical[field] for name, field in self.features_taken if field in canonical}
+        if len(row) < len(self.features_taken):
+            return mapped(self.features_made, canonical)
+        return row | mapped(self.features_converted, canonical)
 
     def refusal(self, canonical: Canonical) -> Refusal | None:
         """The first declared fault whose condition holds. Raises Unmappable for its detail."""

@@ -37,7 +37,8 @@ class Case:
     @property
     def wants_score(self) -> bool:
         """Whether the candidate has to be asked before there can be a verdict."""
-        return bool(self.records) and not (self.closed or self.term or self.candidate)
+        unasked = self.sighting.stage == str(Stage.OFF)
+        return bool(self.records) and not (unasked or self.closed or self.term or self.candidate)
 
 
 def decode(case: Case) -> None:
@@ -53,7 +54,7 @@ def decode(case: Case) -> None:
         _read_candidate(case, sighting.candidate)
     elif sighting.reason.startswith("fallback:"):
         case.term = store.TIMED_OUT if sighting.reason.endswith(ModelTimeout.__name__) else store.FAILED
-    elif sighting.stage == str(Stage.OFF):
+    elif sighting.stage == str(Stage.OFF) and sighting.kind == "call":
         case.term = case.term or f"{store.NOT_OBSERVABLE}:{RECORDED}"
     sighting.model = sighting.model or bound.tag
 
@@ -63,6 +64,8 @@ def join(case: Case, records: Sequence[Canonical], candidate: Sequence[Scored]) 
     case.records, case.candidate = records, candidate
     if case.sighting.incumbent is not None:
         _read_incumbent(case, case.sighting.incumbent)
+    if not candidate:
+        case.term = case.term or f"{store.NOT_OBSERVABLE}:{RECORDED}"
 
 
 def _outcomes(case: Case, raw: Raw) -> Sequence[Outcome]:

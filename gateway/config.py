@@ -16,6 +16,7 @@ from gateway.rules import (
     Compare,
     Condition,
     FieldRule,
+    IncumbentRules,
     Name,
     Percent,
     RuleOrPath,
@@ -45,6 +46,8 @@ class Route(Settings):
     key: Name | None = None
     """The canonical field that is the business key: the cohort's and the evidence's unit."""
     sources: dict[str, SourceRules]
+    incumbent: IncumbentRules | None = None
+    """Who answers today, where that is not the adapter that brings the call: its values are translated."""
     features: dict[str, RuleOrPath] = {}
     answer: AnswerRules = AnswerRules()
     compare: dict[Name, Comparison] = {}
@@ -59,7 +62,7 @@ class Route(Settings):
     observe_incumbent: Share = 0.0
     """Share of the calls that the candidate answers which the incumbent is asked too, after the answer."""
     reserve: Duration | None = None
-    """Kept of a deadline for the incumbent; by default its recorded p99, at most half."""
+    """Kept of a deadline for the incumbent; by default twice its recorded p99, and 250ms at least; at most half."""
     join_window: Duration = 86400.0
     """How long an answer given elsewhere may take to be on time."""
     concurrency: int = Field(256, ge=1)
@@ -99,6 +102,9 @@ class Tls(Settings):
     certificate: str
     key: str
     client_ca: str | None = None
+    minimum_tls: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
+    ciphers: str | None = None
+    """OpenSSL's cipher list; by default what it takes for safe."""
 
 
 class Observer(Settings):
@@ -159,6 +165,9 @@ class Config(Settings):
             if route.candidate and route.candidate not in self.models:
                 problem = f"no model is called {route.candidate!r}{known(self.models)}"
                 problems.append(f"routes.{name}.candidate: {problem}")
+            if route.incumbent and route.incumbent.adapter not in self.adapters:
+                problem = f"no adapter is called {route.incumbent.adapter!r}{known(self.adapters)}"
+                problems.append(f"routes.{name}.incumbent.adapter: {problem}")
             for source in route.sources:
                 if wrong := self._source_problem(source, owners.setdefault(source, name), name):
                     problems.append(f"routes.{name}.sources.{source}: {wrong}")

@@ -10,6 +10,7 @@ Errors, all of them ours; third-party exceptions are translated where they arise
     ├── Undecodable            the message cannot be read as the source's contract says
     ├── Unmappable             it can be read, but a field cannot be mapped; names the field
     ├── Unencodable            an answer cannot be written in the source's contract
+    ├── Denied                 the caller may not have the candidate's answer
     ├── CandidateFailed        the candidate has no answer
     │   ├── ModelUnavailable   no connection, a dead or overloaded model
     │   ├── ModelTimeout       no prediction within the time it was given
@@ -59,6 +60,15 @@ class Unmappable(UnderstudyError):
 
 class Unencodable(UnderstudyError):
     """An answer cannot be written in the source's contract."""
+
+
+class Denied(UnderstudyError):
+    """The caller may not have the candidate's answer. `reason` is a short word to count by, `raw` what it is told."""
+
+    def __init__(self, message: str, reason: str, raw: "Raw") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.raw = raw
 
 
 class CandidateFailed(UnderstudyError):
@@ -177,16 +187,27 @@ class Codec(Protocol):
         Raises Unencodable where a path is not in the reply: nothing is ever added."""
 
 
+Admission = Callable[[], Awaitable[By]]
+"""Whether the candidate may answer a call whole: CANDIDATE where it may, INCUMBENT where legacy is to be asked with
+the call itself. Awaited only then, since a legacy system that answers checks its callers by itself.
+
+Raises Denied, Undecodable or IncumbentFailed, which then is the call's end."""
+
+
 class Call:
     """One call on its way: the raw message, when it came, and until when an answer is of use."""
 
-    __slots__ = ("_codec", "_error", "_payload", "deadline", "id", "operation", "raw", "received", "source", "started")
+    __slots__ = (
+        "_codec", "_error", "_payload", "admission", "deadline", "id", "operation", "raw", "received", "source",
+        "started",
+    )  # fmt: skip
 
     def __init__(
         self, source: str, operation: str, raw: Raw, codec: Codec, *, timeout: float, id: str = "",
-        received: datetime | None = None,
+        received: datetime | None = None, admission: Admission | None = None,
     ) -> None:  # fmt: skip
-        """`timeout` in seconds from now. `id` must be the same on a redelivery of the same message."""
+        """`timeout` in seconds from now. `id` must be the same on a redelivery of the same message. Without
+        `admission` every caller is let in."""
         self.source = source
         self.operation = operation
         self.raw = raw
@@ -194,6 +215,7 @@ class Call:
         self.received = received or datetime.now(UTC)
         self.started = time.monotonic()
         self.deadline = self.started + timeout
+        self.admission = admission
         self._codec = codec
         self._payload: Payload | None = None
         self._error: Undecodable | None = None
@@ -273,6 +295,10 @@ class Gateway(Protocol):
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that the adapter relayed by itself, unobserved; `reason` is a short word."""
 
+    async def once(self, scope: str, token: bytes, ttl: float) -> bool:
+        """Whether this token (32 bytes at most, a digest) was not seen in this scope for `ttl` seconds, over all
+        workers and replicas. While the store is down, over this worker only: it never fails and never waits long."""
+
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -325,6 +351,9 @@ class Adapter(Protocol):
     async def probe(self) -> Sequence[str]:
         """Tries every connection and says what is wrong, one sentence each; empty when all is well."""
 
+    def warnings(self) -> Sequence[str]:
+        """What is configured and weakens security, one sentence each; told at start and by `check`."""
+
     async def close(self) -> None:
         """Closes what was opened."""
 
@@ -376,6 +405,9 @@ class ModelKind(Protocol):
 
     def child(self, socket: str) -> Child | None:
         """The process to run on this Unix socket; None where the model lives elsewhere or in process."""
+
+    def schema(self) -> Mapping[str, Any] | None:
+        """The model's schema as far as it can be told without starting it."""
 
     async def connect(self, socket: str) -> Model:
         """A warmed model, ready to predict. Raises ModelUnavailable."""

@@ -21,6 +21,8 @@ class Orders:
     run: str
     """Folder of this run's sockets and metrics."""
     replica: str
+    started: str
+    """The text this gateway was started with: what only a restart changes is read from it, in every process alike."""
 
     def line(self) -> bytes:
         """One line for the socket."""

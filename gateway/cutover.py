@@ -16,7 +16,8 @@ def cohort(route: str, key: str) -> int:
     The first 8 bytes, big-endian, of BLAKE2b-512 over `route NUL key` in UTF-8, modulo 10,000. Test vectors are in
     docs/architecture.md. Cohorts are nested: whoever is in at p percent is in at every higher one.
     """
-    digest = hashlib.blake2b(f"{route}\0{key}".encode()).digest()
+    # A key may come from JSON with half a surrogate pair in it, which strict UTF-8 refuses to write.
+    digest = hashlib.blake2b(f"{route}\0{key}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8]) % COHORTS
 
 

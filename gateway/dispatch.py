@@ -8,7 +8,6 @@ import math
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.contract import (
@@ -17,9 +16,12 @@ from gateway.contract import (
     Call,
     CandidateFailed,
     Decision,
+    Denied,
     Failed,
     IncumbentFailed,
+    IncumbentUnreachable,
     Made,
+    ModelTimeout,
     Raw,
     Refusal,
     Relayed,
@@ -32,43 +34,25 @@ from gateway.contract import (
 )
 from gateway.cutover import Caps, decide
 from gateway.load import Load
-from gateway.mapping import Canonical
-from gateway.pipe import Kind, Pipe, Sighting
+from gateway.once import Once
+from gateway.pipe import Pipe
 from gateway.table import Bound, Table
 from gateway.telemetry import Meters
+from gateway.turn import Turn, sighting, unobservable, unwitnessed
 
 OBSERVING = 64
 """Calls for which the incumbent is asked after the answer, at once in a worker."""
 
 
-@dataclass(slots=True)
-class Turn:
-    """One call while it is being answered."""
-
-    call: Call
-    bound: Bound
-    stage: Stage
-    by: By
-    reason: str
-    version: str
-    answer: Answer | None = None
-    outcomes: list[Values | Refusal] = field(default_factory=list)
-    incumbent: Raw | None = None
-    incumbent_ms: float | None = None
-    candidate_ms: float | None = None
-    records: list[Canonical] = field(default_factory=list)
-    error: UnderstudyError | None = None
-    """Why the candidate cannot be asked."""
-
-
 class Dispatch:
     """The Gateway that adapters see."""
 
-    def __init__(self, table: Table, pipe: Pipe, meters: Meters) -> None:
+    def __init__(self, table: Table, pipe: Pipe, meters: Meters, once: Once) -> None:
         self.table = table
         self.caps = Caps()
         self._pipe = pipe
         self._meters = meters
+        self._once = once
         self._loads: dict[str, Load] = {}
         self._observing: set[asyncio.Task[None]] = set()
 
@@ -85,7 +69,7 @@ class Dispatch:
     async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
         """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure."""
         table = self.table
-        turns = [self._turn(call, table) for call in calls]
+        turns = [turn for call in calls if (turn := self._turn(call, table))]
         work: list[Coroutine[Any, Any, None]] = []
         groups: dict[int, list[Turn]] = {}
         for turn in turns:
@@ -98,7 +82,10 @@ class Dispatch:
             await work[0]
         else:
             await asyncio.gather(*work)
-        return [self._done(turn) for turn in turns]
+        answered = iter([self._done(turn) for turn in turns])
+        if len(turns) == len(calls):
+            return list(answered)
+        return [next(answered) if table.find(call.source, call.operation) else self._unrouted(call) for call in calls]
 
     async def witness(self, call: Call, answer: Relayed | None) -> None:
         """Hands a call over whose incumbent answers elsewhere; see the contract."""
@@ -106,8 +93,12 @@ class Dispatch:
             self._meters.passed(call.source, call.operation, "no_route")
             return
         turn = Turn(call, bound, bound.stage(self.caps), By.INCUMBENT, "witness", self.table.version)
+        if (term := unwitnessed(turn)) is not None:
+            if answer is None:  # a call is counted once, when it is first seen
+                self._pipe.count(bound.route, term)
+            return
         turn.incumbent = answer.raw if answer else None
-        self._pipe.hand(self._sighting(turn, "answered" if answer else "opened"))
+        self._pipe.hand(sighting(turn, "answered" if answer else "opened"))
 
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that the adapter relayed by itself, unobserved."""
@@ -115,14 +106,24 @@ class Dispatch:
         if bound := self.table.find(source, operation):
             self._pipe.count(bound.route, f"not_observable:{reason}")
 
+    async def once(self, scope: str, token: bytes, ttl: float) -> bool:
+        """Whether this token was not seen in this scope for `ttl` seconds; see the contract."""
+        return await self._once.first(scope, token, ttl)
+
     async def finish(self) -> None:
         """Returns when nothing is under way after answers that have gone."""
         await asyncio.gather(*self._observing, return_exceptions=True)
 
-    def _turn(self, call: Call, table: Table) -> Turn:
+    def _unrouted(self, call: Call) -> Failed:
+        """A reload may take a route away between a source's decide() and its answer(), or while a message waits."""
+        self._meters.passed(call.source, call.operation, "no_route")
+        return Failed(IncumbentUnreachable(f"{call.source}/{call.operation} has no route; nobody was asked"))
+
+    def _turn(self, call: Call, table: Table) -> Turn | None:
+        """Who answers the call; None where it has no route."""
         bound = table.find(call.source, call.operation)
         if bound is None:
-            raise LookupError(f"{call.source}/{call.operation} has no route: ask decide() first")
+            return None
         stage = bound.stage(self.caps)
         if stage < Stage.CANARY:
             return Turn(call, bound, stage, By.INCUMBENT, str(stage), table.version)
@@ -145,8 +146,6 @@ class Dispatch:
             turn.error = error
         if bound.incumbent and any(bound.rules.kept(record) for record in turn.records):
             turn.by, turn.reason = By.INCUMBENT, "kept"
-        elif self._load(bound).candidate >= bound.settings.concurrency:
-            turn.error = CandidateFailed("too many calls are with the candidate already")
 
     def _load(self, bound: Bound) -> Load:
         return self._loads.setdefault(bound.route, Load())
@@ -162,10 +161,11 @@ class Dispatch:
         try:
             turn.incumbent = await turn.bound.incumbent.call(turn.call, timeout)
             turn.answer = Relayed(turn.incumbent)
-        except IncumbentFailed as error:
+        except (IncumbentFailed, Undecodable, Unmappable) as error:  # one of another protocol must read the message
             turn.answer = Failed(error)
         turn.incumbent_ms = (time.monotonic() - started) * 1000
-        self._load(turn.bound).incumbent_took(turn.incumbent_ms / 1000)
+        if isinstance(turn.answer, Relayed):  # that nobody is there is found out quickly: no time for an answer
+            self._load(turn.bound).incumbent_took(turn.incumbent_ms / 1000)
 
     async def _perform(self, turns: Sequence[Turn]) -> None:
         """Has the candidate answer turns of one bound source; whom it leaves without an answer falls back."""
@@ -176,14 +176,50 @@ class Dispatch:
             for turn in turns:
                 self._settle(turn, self._amended)
             return
+        turns = await self._admitted(turns)
         await self._score(turns)
         left = [turn for turn in turns if not self._settle(turn, self._encoded)]
         if left:
             await asyncio.gather(*(self._fall_back(turn) for turn in left))
 
+    async def _admitted(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns that the candidate may answer; all others are answered when this returns.
+
+        Who falls back to the incumbent anyway is not checked here: the incumbent does that."""
+        checks = [self._admit(turn) for turn in turns if turn.call.admission and not self._falls_back(turn)]
+        if not checks:
+            return turns
+        if len(checks) == 1:
+            await checks[0]
+        else:
+            await asyncio.gather(*checks)
+        return [turn for turn in turns if turn.answer is None]
+
+    def _falls_back(self, turn: Turn) -> bool:
+        return turn.bound.incumbent is not None and turn.error is not None and not isinstance(turn.error, Undecodable)
+
+    async def _admit(self, turn: Turn) -> None:
+        """Answers a call whose caller is denied, or about whom legacy is to be asked; leaves any other alone."""
+        try:
+            if turn.call.admission is None or await turn.call.admission() is By.CANDIDATE:
+                return
+        except (Denied, Undecodable, IncumbentFailed) as error:
+            turn.reason = f"denied:{error.reason}" if isinstance(error, Denied) else f"denied:{type(error).__name__}"
+            turn.answer = Failed(error)
+        else:
+            turn.by, turn.reason = By.INCUMBENT, "unproven"
+            await self._relay(turn, turn.call.remaining())
+
     async def _score(self, turns: Sequence[Turn]) -> None:
         """Gives each turn its canonical outcomes, or its error; one that fails costs no other its answer."""
+        if not turns:
+            return
         bound, load = turns[0].bound, self._load(turns[0].bound)
+        full = load.candidate >= bound.settings.concurrency  # a batch is let in whole, or not at all
+        for turn in turns:
+            if turn.error is None and (full or turn.call.remaining() <= 0):
+                crowd, late = "too many calls are with the candidate already", "no time was left to ask the model"
+                turn.error = CandidateFailed(crowd) if full else ModelTimeout(late)
         ready = [turn for turn in turns if turn.error is None]
         if not ready or bound.candidate is None:
             return
@@ -205,14 +241,14 @@ class Dispatch:
                 else:
                     turn.outcomes.append(outcome)
 
-    def _settle(self, turn: Turn, make: Callable[[Turn], Raw]) -> bool:
+    def _settle(self, turn: Turn, make: Callable[[Turn, Values | Refusal], Raw]) -> bool:
         """Makes the candidate's answer of a turn; where there is none, says why and leaves the turn as it is."""
         bound = turn.bound
         try:
             if turn.error:
                 raise turn.error
-            raw = make(turn)
-            turn.answer = Made(raw, bound.mapping.outgoing(turn.outcomes, turn.call.payload), bound.tag)
+            outcome = bound.mapping.outgoing(turn.outcomes, turn.call.payload)
+            turn.answer = Made(make(turn, outcome), outcome, bound.tag)
             return True
         except UnderstudyError as error:
             turn.error = error
@@ -220,10 +256,10 @@ class Dispatch:
             turn.answer = turn.answer or Failed(error)
             return False
 
-    def _encoded(self, turn: Turn) -> Raw:
-        return turn.bound.codec.encode(turn.bound.mapping.outgoing(turn.outcomes, turn.call.payload), turn.call)
+    def _encoded(self, turn: Turn, outcome: Values | Refusal) -> Raw:
+        return turn.bound.codec.encode(outcome, turn.call)
 
-    def _amended(self, turn: Turn) -> Raw:
+    def _amended(self, turn: Turn, _: Values | Refusal) -> Raw:
         if turn.incumbent is None or turn.incumbent.rest:
             raise Unencodable("the incumbent's reply is missing, or too large to be amended")
         values = [outcome for outcome in turn.outcomes if isinstance(outcome, Values)]
@@ -252,32 +288,15 @@ class Dispatch:
         assert turn.answer is not None  # noqa: S101 - every way above sets it
         seconds = time.monotonic() - turn.call.started
         self._meters.answered(turn.bound.route, turn.call.source, str(turn.stage), turn.by, turn.reason, seconds)
-        if (term := self._unobservable(turn)) is not None:
+        if (term := unobservable(turn)) is not None:
             self._pipe.count(turn.bound.route, term)
         elif isinstance(turn.answer, Made) and turn.incumbent is None and self._asks_incumbent(turn):
             task = asyncio.ensure_future(self._observe_incumbent(turn))
             self._observing.add(task)
             task.add_done_callback(self._observing.discard)
         else:
-            self._pipe.hand(self._sighting(turn, "call"))
+            self._pipe.hand(sighting(turn, "call"))
         return turn.answer
-
-    def _unobservable(self, turn: Turn) -> str | None:
-        """The ledger's term of a call that the observer is not shown; None where it is."""
-        settings = turn.bound.settings
-        if isinstance(turn.answer, Failed):
-            return f"not_observable:{type(turn.answer.error).__name__}"
-        if turn.stage is Stage.OFF and settings.observe != "record":
-            return "not_observable:off"
-        if turn.by is By.CANDIDATE:
-            return None
-        if settings.observe == "none":
-            return "not_observable:disabled"
-        if turn.incumbent and turn.incumbent.rest:
-            return "not_observable:too_large"
-        if settings.sample < 1 and random.random() >= settings.sample:  # noqa: S311 - sampling, nothing secret
-            return "sampled_out"
-        return None
 
     def _asks_incumbent(self, turn: Turn) -> bool:
         settings = turn.bound.settings
@@ -293,13 +312,7 @@ class Dispatch:
         made = turn.answer
         await self._relay(turn, math.inf)
         turn.answer = made
-        self._pipe.hand(self._sighting(turn, "call"))
-
-    def _sighting(self, turn: Turn, kind: Kind) -> Sighting:
-        call = turn.call
-        made = turn.answer if isinstance(turn.answer, Made) else None
-        return Sighting(
-            call.raw, turn.incumbent, made.raw if made else None, kind, turn.bound.route, call.source, call.operation,
-            call.id, call.received, str(turn.stage), turn.by, turn.reason, turn.version, made.model if made else "",
-            turn.incumbent_ms, turn.candidate_ms, (time.monotonic() - call.started) * 1000,
-        )  # fmt: skip
+        if turn.incumbent and turn.incumbent.rest:
+            self._pipe.count(turn.bound.route, "not_observable:too_large")
+        else:
+            self._pipe.hand(sighting(turn, "call"))

@@ -21,6 +21,7 @@ class Link:
         self.problem = "not connected yet"
         self.socket = socket
         self._model: Model | None = None
+        self._connecting = asyncio.Lock()
 
     @property
     def tag(self) -> str:
@@ -35,16 +36,17 @@ class Link:
     async def connect(self) -> None:
         """Returns once the model is connected and warm; tries again for as long as it takes."""
         pause = 0.1
-        while self._model is None:
-            try:
-                self._model = await self.kind.connect(self.socket)
-                self.problem = ""
-            except ModelUnavailable as error:
-                if str(error) != self.problem:
-                    self.problem = str(error)
-                    log.warning("model_unavailable", model=self.name, reason=self.problem)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 2.0)
+        async with self._connecting:  # the links of two configurations may both want this one connected
+            while self._model is None:
+                try:
+                    self._model = await self.kind.connect(self.socket)
+                    self.problem = ""
+                except ModelUnavailable as error:
+                    if str(error) != self.problem:
+                        self.problem = str(error)
+                        log.warning("model_unavailable", model=self.name, reason=self.problem)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 2.0)
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows. Raises CandidateFailed, at once while there is no model."""

@@ -5,6 +5,9 @@ from collections import deque
 
 WINDOW = 512
 REFRESH = 64
+MARGIN, LEAST = 2.0, 0.25
+"""How often the p99, and how many seconds, are kept for the incumbent: when a model hangs, all its calls fall back at
+one moment, and an incumbent that has 5 ms in quiet times would leave none for that."""
 
 
 class Load:
@@ -27,7 +30,9 @@ class Load:
             self._p99 = ordered[int(len(ordered) * 0.99)]
 
     def reserve(self, remaining: float, configured: float | None) -> float:
-        """Seconds of a deadline kept for the incumbent: as configured, else its p99, never more than half.
+        """Seconds of a deadline kept for the incumbent: as configured, else twice its p99 and a quarter of a second
+        at least; never more than half.
 
         Half as long as fewer than 64 answers have been recorded."""
-        return min(self._p99 if configured is None else configured, remaining / 2)
+        kept = max(MARGIN * self._p99, LEAST) if configured is None else configured
+        return min(kept, remaining / 2)

@@ -13,7 +13,7 @@ from gateway.conversion import Step, converter, finite, scalar, text
 from gateway.rules import Condition, Each, FailedWhen, FieldRule, Rule, SourceRules
 from gateway.transform import backward, forward, getter, path, unknown
 
-__all__ = ["Canonical", "RouteMapping", "SourceMapping", "answer_rules", "compile_route"]
+__all__ = ["Canonical", "Problems", "RouteMapping", "SourceMapping", "answer_rules", "compile_route", "compile_source"]
 
 _NUMERIC = ("integer", "decimal", "float")
 _JSON = ("text", "integer", "float", "boolean")
@@ -27,7 +27,7 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     if route.answer.base == "incumbent" and route.candidate and not route.answer.fields:
         problems.append(f"routes.{name}.answer.fields: base incumbent replaces the fields listed here; list them")
     answers, fields = answer_rules(route), route.fields
-    sources = {source: _source(source, route, answers, problems) for source in route.sources}
+    sources = {source: compile_source(source, route, answers, problems) for source in route.sources}
     features = route.features or {feature: Rule() for feature in fields if feature != route.key}
     made = _all(problems, "features", features, lambda name, rule: _feature(name, rule, fields))
     answered = _all(problems, "answer.fields", answers, lambda name, rule: _answer(name, rule, fields))
@@ -42,7 +42,11 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     problems.stop()
     asked = (rule.from_ or answer for answer, rule in answers.items() if not _origins(rule) - {"from"})
     outputs = tuple(dict.fromkeys(str(path(spelled)[0]) for spelled in asked))
-    return RouteMapping(sources, tuple(features), tuple(answers), outputs, made, answered, refusals, segments)
+    taken = [(field.name, features[field.name].from_ or field.name) for field in made if field.convert is _same]
+    converted = [field for field in made if field.convert is not _same]
+    return RouteMapping(
+        sources, tuple(features), tuple(answers), outputs, made, taken, converted, answered, refusals, segments
+    )
 
 
 def answer_rules(route: Route) -> Mapping[str, Rule]:
@@ -123,7 +127,7 @@ def _field(name: str, rule: Rule, get: Step, convert: Step, optional: bool = Fal
     if rule.constant is None:
         return Field(name, get, convert, rule.optional or optional)
     value = convert(rule.constant)
-    return Field(name, lambda _: value, _same, rule.optional)
+    return Field(name, _same, lambda _: value, rule.optional)
 
 
 def _same(value: Any) -> Any:
@@ -218,7 +222,8 @@ def _condition(condition: Condition, fields: Mapping[str, FieldRule]) -> Test:
     return holds
 
 
-def _source(source: str, route: Route, answers: Mapping[str, Rule], problems: Problems) -> SourceMapping:
+def compile_source(source: str, route: Route, answers: Mapping[str, Rule], problems: Problems) -> SourceMapping:
+    """The mapping of one source of a route; what is wrong is noted in `problems`."""
     rules, place = route.sources[source], f"sources.{source}"
     for name in rules.request.keys() - route.fields.keys():
         with problems.at(f"{place}.request"):

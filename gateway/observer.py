@@ -6,9 +6,11 @@ It holds no legacy credentials and has no way to publish, acknowledge or update;
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from traceback import extract_tb
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Engine
@@ -23,9 +25,10 @@ from gateway.store.epochs import epoch
 from gateway.store.holds import held
 from gateway.store.model import DUPLICATE, FAILED, NOT_OBSERVABLE, ORPHAN, Batch, Close, Pending, StoreDown
 from gateway.store.writer import Writer
-from gateway.table import Table, rules_digest
+from gateway.table import Table
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 CHUNK = 256
 """Sightings judged together; one prediction request serves them."""
@@ -35,8 +38,12 @@ UNWRITTEN = 20_000
 """Records that may wait for the store before the observer stops reading."""
 TABLES = 4
 """Route tables remembered: what was seen just before a reload is judged by the rules it was answered under."""
+LINGER = 0.02
+"""Seconds that a small chunk waits for more: nobody waits for a verdict, and small requests cost the model most."""
 FLUSH = 0.5
 """Seconds between two writes to the store."""
+EARLY = 5.0
+"""Seconds that a sighting waits for its route table, which a worker may take up a moment before the observer does."""
 
 
 class Observer:
@@ -49,6 +56,8 @@ class Observer:
         self._recorder = recorder
         self._epochs: dict[tuple[str, str, str, str], int] = {}
         self._holds: Mapping[str, str] = {}
+        self._early: deque[tuple[float, str, Sighting]] = deque()
+        self._ending = asyncio.Event()
         self._config = config
         self._tables: dict[str, Table] = {}
         self._queue: deque[Case] = deque()
@@ -66,6 +75,7 @@ class Observer:
         self._tables[table.version] = table
         for version in list(self._tables)[:-TABLES]:
             del self._tables[version]
+        self._admit(EARLY)
 
     def feed(self) -> Feed:
         """The protocol of a new worker's connection."""
@@ -74,7 +84,22 @@ class Observer:
     def sighted(self, worker: str, sighting: Sighting) -> None:
         """Takes one sighting."""
         self._books.seen(worker, sighting)
-        table = self._tables.get(sighting.version)
+        if (table := self._tables.get(sighting.version)) is None:
+            self._early.append((time.monotonic(), worker, sighting))
+        else:
+            self._take(worker, sighting, table)
+
+    def _admit(self, patience: float) -> None:
+        """Takes what was seen under a table that is known by now, or was waited for `patience` seconds."""
+        early, self._early = self._early, deque()
+        for since, worker, sighting in early:
+            table = self._tables.get(sighting.version)
+            if table is None and time.monotonic() - since < patience:
+                self._early.append((since, worker, sighting))
+            else:
+                self._take(worker, sighting, table)
+
+    def _take(self, worker: str, sighting: Sighting, table: Table | None) -> None:
         if bound := table.find(sighting.source, sighting.operation) if table else None:
             self._queue.append(Case(worker, sighting, bound))
             self._more.set()
@@ -87,57 +112,90 @@ class Observer:
 
     @property
     def _behind(self) -> bool:
-        return len(self._queue) >= self._config.observer.backlog or len(self._books.batch.records) >= UNWRITTEN
+        return len(self._queue) + len(self._early) >= self._config.observer.backlog or self._unwritten >= UNWRITTEN
+
+    @property
+    def _unwritten(self) -> int:
+        batch = self._books.batch
+        return len(batch.records) + len(batch.opened) + len(batch.closed)
 
     async def run(self) -> None:
-        """Judges and flushes until cancelled; then judges what was read and flushes once more."""
-        flusher = asyncio.create_task(self._flush_for_ever())
+        """Judges and flushes until cancelled, or until one of the two breaks, which is raised; then judges what was
+        read and flushes all of it."""
+        judging, flushing = asyncio.create_task(self._judge_for_ever()), asyncio.create_task(self._flush_for_ever())
         try:
-            while True:
-                await self._more.wait()
-                await self._next()
+            await asyncio.wait([judging, flushing], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            flusher.cancel()
-            await asyncio.gather(flusher, *self._chunks, return_exceptions=True)
-            while self._queue and not self.problem:
-                await self._next()
-                await asyncio.gather(*self._chunks)
-            await self._flush()
+            judging.cancel()
+            self._ending.set()  # not cancelled: a flush that is under way goes on in its thread
+            await asyncio.gather(judging, flushing, *self._chunks, return_exceptions=True)
+            await self._finish()
+        for ended in (judging, flushing):
+            if not ended.cancelled():
+                ended.result()
+
+    async def _finish(self) -> None:
+        await self._flush()  # the store may be back by now
+        self._admit(0)
+        while self._queue and not self.problem:
+            if self._unwritten >= UNWRITTEN:
+                await self._flush()
+            await self._next()
+            await asyncio.gather(*self._chunks)
+        await self._flush()
+        if not self.problem:
+            await self._flush()  # the first one may only have written what an earlier one could not
+
+    async def _judge_for_ever(self) -> None:
+        while True:
+            await self._more.wait()
+            if len(self._queue) < CHUNK:
+                await asyncio.sleep(LINGER)
+            await self._next()
 
     async def _next(self) -> None:
         """Starts judging the next chunk as soon as there is a slot and the store keeps up."""
         await self._slots.acquire()
-        if len(self._books.batch.records) >= UNWRITTEN:
+        if self._unwritten >= UNWRITTEN:
             self._slots.release()
             await asyncio.sleep(FLUSH)
             return
         chunk = [self._queue.popleft() for _ in range(min(CHUNK, len(self._queue)))]
         if not self._queue:
             self._more.clear()
-        task = asyncio.create_task(self._judge(chunk))
+        task = asyncio.create_task(self._judge(chunk, set(self._chunks)))
         self._chunks.add(task)
         task.add_done_callback(self._judged)
 
     def _judged(self, task: asyncio.Task[None]) -> None:
         self._chunks.discard(task)
         self._slots.release()
+        self._read_on()
+
+    def _read_on(self) -> None:
         if not self._behind:
             for feed in list(self._feeds):
                 feed.resume()
 
-    async def _judge(self, cases: Sequence[Case]) -> None:
+    async def _judge(self, cases: Sequence[Case], earlier: Collection[asyncio.Task[None]]) -> None:
         """Judges a chunk: decodes, has the candidate score what needs it, compares and books."""
         answered = [case for case in cases if case.sighting.kind == "answered"]
-        for case in cases:
-            if case not in answered:
-                with self._surviving([case]):
-                    decode(case)
-        if answered:
-            with self._surviving(answered):
-                await self._join(answered)
-        for group in _by_candidate(cases):
+        others = [case for case in cases if case.sighting.kind != "answered"] if answered else cases
+        for case in others:
+            with self._surviving([case]):
+                decode(case)
+        for group in _by_candidate(others):
             with self._surviving(group):
                 await self._score(group)
+        await self._conclude(others)
+        if answered:
+            if earlier:  # an answer often follows its call closely, which must have been opened by then
+                await asyncio.wait(earlier)
+            with self._surviving(answered):
+                await self._join(answered)
+            await self._conclude(answered)
+
+    async def _conclude(self, cases: Iterable[Case]) -> None:
         for case in cases:
             if not case.closed:
                 with self._surviving([case]):
@@ -149,7 +207,11 @@ class Observer:
         try:
             yield
         except Exception as error:
-            log.exception("judging_failed", calls=[case.sighting.call_id for case in cases], error=type(error).__name__)
+            # Where it happened, never what it says: that may quote a person's data.
+            log.error(
+                "judging_failed", calls=[case.sighting.call_id for case in cases], error=type(error).__name__,
+                at=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)],
+            )  # fmt: skip
             for case in cases:
                 self._close(case, FAILED)
 
@@ -159,8 +221,8 @@ class Observer:
             mine = [case for case in cases if case.sighting.route == route]
             ids = [case.sighting.call_id for case in mine]
             waiting = {call_id: self._opened[route, call_id] for call_id in ids if (route, call_id) in self._opened}
-            waiting |= await asyncio.to_thread(self._writer.open, route, [one for one in ids if one not in waiting])
-            closed = await asyncio.to_thread(self._writer.closed, route, [one for one in ids if one not in waiting])
+            waiting |= await self._asked(self._writer.open, route, [one for one in ids if one not in waiting])
+            closed = await self._asked(self._writer.closed, route, [one for one in ids if one not in waiting])
             for case in mine:
                 if pending := waiting.get(case.sighting.call_id):
                     join(case, pending.request, revived(pending.candidate))
@@ -168,6 +230,16 @@ class Observer:
                     case.sighting.model, case.sighting.version = pending.model, pending.version
                 else:
                     self._close(case, DUPLICATE if case.sighting.call_id in closed else ORPHAN)
+
+    async def _asked(self, question: Callable[[str, Sequence[str]], T], route: str, call_ids: Sequence[str]) -> T:
+        """What the store answers, however long it is away: an answer must not be booked before its call is found."""
+        while True:
+            try:
+                return await asyncio.to_thread(question, route, call_ids)
+            except StoreDown:
+                if self._ending.is_set():
+                    raise
+                await asyncio.sleep(FLUSH)
 
     async def _score(self, cases: Sequence[Case]) -> None:
         """Has the candidate of these cases score all their records in one request."""
@@ -186,8 +258,7 @@ class Observer:
         """The evidence epoch's number in the store; 0 while the store cannot tell."""
         route, bound = case.sighting.route, case.bound
         model = case.sighting.model
-        digest = rules_digest(bound.settings)
-        key = (route, model, digest, f"{bound.settings.stage} {bound.settings.percent}")
+        key = (route, model, bound.digest, f"{bound.settings.stage} {bound.settings.percent}")
         if key not in self._epochs:
             try:
                 self._epochs[key] = await asyncio.to_thread(epoch, self._engine, *key)
@@ -219,8 +290,11 @@ class Observer:
             self._books.decided(case.worker, case.sighting, term)
 
     async def _flush_for_ever(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH)
+        while not self._ending.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH):
+                    await self._ending.wait()
+            self._admit(EARLY)
             await self._flush()
 
     async def _flush(self) -> None:
@@ -228,7 +302,7 @@ class Observer:
         if self._unflushed is None:
             self._unflushed = self._books.close()
         try:
-            await asyncio.to_thread(self._write, self._unflushed)
+            holds = await asyncio.to_thread(self._write, self._unflushed)
         except StoreDown as error:
             if not self.problem:
                 log.error("store_down", reason=str(error))
@@ -237,13 +311,15 @@ class Observer:
         for pending in self._unflushed.opened:
             self._opened.pop((pending.route, pending.call_id), None)
         self._unflushed, self.problem = None, ""
-
-    def _write(self, batch: Batch) -> None:
-        self._writer.flush(batch)
-        self._writer.expire(datetime.now(UTC))
-        if (holds := held(self._engine)) != self._holds:
+        if holds != self._holds:
             self._holds = holds
             self._epochs.clear()  # evidence starts anew when a hold has ended
+        self._read_on()
+
+    def _write(self, batch: Batch) -> Mapping[str, str]:
+        self._writer.flush(batch)
+        self._writer.expire(datetime.now(UTC))
+        return held(self._engine)
 
 
 def _by_candidate(cases: Iterable[Case]) -> Iterable[Sequence[Case]]:

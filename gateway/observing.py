@@ -7,6 +7,8 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +27,7 @@ from gateway.recorder import Recorder
 from gateway.store.engine import connect
 from gateway.store.model import Replica, ReplicaState, StoreDown
 from gateway.store.replicas import replicas, settle
+from gateway.store.retention import ClockJumped, prune
 from gateway.store.secret import digest, secret
 from gateway.store.told import remembered
 from gateway.store.writer import Writer
@@ -37,6 +40,8 @@ T = TypeVar("T")
 
 SILENT = 60.0
 """Seconds without heartbeat after which a replica is taken for dead; should it live, the store gives it all back."""
+PRUNE, PAUSE = 3600.0, 0.2
+"""Seconds between two prunings, and between two of one pruning's steps."""
 RETRY = 1.0
 """Seconds between two attempts to reach the store."""
 
@@ -48,15 +53,18 @@ class Observing:
         """Reads files and opens no connection. Raises ConfigError."""
         self._first = first
         self._control = control
-        self._loaded = self._parse(first)
+        self._loaded = self._parse(first.text, first.path)
+        started = self._parse(first.started, first.path)
+        self._fixed = started.config
         Path(first.observer).unlink(missing_ok=True)  # of an observer that died
-        codecs = assembly.adapters(self._loaded)
+        codecs = assembly.adapters(started)
         self._adapters = {name: assembly.CodecsOnly(adapter) for name, adapter in codecs.items()}
         self._links = Links(assembly.models(self._loaded), first.models)
         self._table = compile_table(self._loaded, self._adapters, self._links.by_name)
-        self._engine = connect(self._loaded.config.store, self._loaded.path.parent)
+        self._engine = connect(self._fixed.store, self._loaded.path.parent)
         self._replica = Replica(first.replica, socket.gethostname(), os.getpid(), self._loaded.version)
         self._observer: Observer | None = None
+        self._recorder: Recorder | None = None
         self._stop = asyncio.Event()
 
     async def serve(self, listener: socket.socket, further: AsyncIterator[Orders]) -> None:
@@ -73,6 +81,7 @@ class Observing:
         tasks[1].cancel()
         ended = await asyncio.gather(*tasks[:2], return_exceptions=True)
         tasks[2].cancel()
+        ended += await asyncio.gather(tasks[2], return_exceptions=True)
         await self._links.close()
         for error in ended:
             if isinstance(error, Exception):
@@ -80,18 +89,48 @@ class Observing:
 
     async def _observe(self) -> None:
         known = await self._begin()
-        meters, settings = Meters(), self._loaded.config
+        meters = Meters()
         writer = Writer(self._engine, self._replica)
         key = await self._patiently(partial(secret, self._engine))
-        recorder = Recorder(settings.records, partial(digest, key))
-        self._observer = Observer(self._engine, writer, Books(meters, known), recorder, settings)
+        self._recorder = Recorder(self._loaded.config.records, partial(digest, key))
+        self._observer = Observer(self._engine, writer, Books(meters, known), self._recorder, self._fixed)
         self._observer.swap(self._table)
         server = await asyncio.get_running_loop().create_unix_server(self._observer.feed, self._first.observer)
         report(self._control, serving=self._loaded.version)
+        tidying = [asyncio.create_task(task) for task in (self._forget(), self._settle_others())]
         try:
             await self._observer.run()
         finally:
+            for task in tidying:
+                task.cancel()
             server.close()
+            await self._sign_off()
+
+    async def _sign_off(self) -> None:
+        """Tells the store that this observer has ended, so that nobody takes it for dead; what it had open is lost."""
+        try:
+            if lost := await asyncio.to_thread(settle, self._engine, self._replica.id):
+                log.error("ended_with_open_calls", lost=lost)
+        except StoreDown as error:
+            log.error("ended_without_store", reason=str(error))
+
+    async def _settle_others(self) -> None:
+        """Books what the observers of other hosts left open when they died for good."""
+        while True:
+            await asyncio.sleep(SILENT)
+            await self._patiently(self._settle)
+
+    async def _forget(self) -> None:
+        """Removes what is older than `records.age`, in small steps, so that nobody waits long for a lock."""
+        while True:
+            try:
+                age = timedelta(seconds=self._loaded.config.records.age)
+                while removed := await asyncio.to_thread(prune, self._engine, age):
+                    log.info("pruned", records=removed)
+                    await asyncio.sleep(PAUSE)
+            except (StoreDown, ClockJumped) as error:
+                log.warning("not_pruned", reason=str(error))
+            await asyncio.sleep(PRUNE)
 
     async def _begin(self) -> Mapping[str, Counter[tuple[str, str]]]:
         """Books what an earlier observer of this gateway left open as lost, and recalls what workers told it."""
@@ -105,8 +144,9 @@ class Observing:
                 log.warning("observer_died", replica=one.replica.id, lost=settle(self._engine, one.replica.id))
 
     def _is_dead(self, one: ReplicaState) -> bool:
-        here = one.replica.host == self._replica.host
-        return one.age > SILENT or (here and not Path(f"/proc/{one.replica.pid}").exists())
+        here, pid = one.replica.host == self._replica.host, one.replica.pid
+        # In a container that was restarted, the one before had very likely the number that is ours now.
+        return one.age > SILENT or (here and (pid == self._replica.pid or not _runs(pid)))
 
     async def _patiently(self, step: Callable[[], T]) -> T:
         """The step's result as soon as the store answers."""
@@ -129,18 +169,19 @@ class Observing:
 
     def _reload(self, order: Orders) -> None:
         """Judges by the new table too. Raises ConfigError, and then everything stays as it was."""
-        loaded = self._parse(order)
+        loaded = self._parse(order.text, order.path)
         links = Links(assembly.models(loaded), order.models, self._links)
         self._table = compile_table(loaded, self._adapters, links.by_name)
         links.connect()
-        if self._observer:
+        if self._observer and self._recorder:
             self._observer.swap(self._table)
+            self._recorder.settings = loaded.config.records
         before, self._links, self._loaded = self._links, links, loaded
         self._replica.version = loaded.version
         asyncio.get_running_loop().call_later(loaded.config.grace, lambda: asyncio.ensure_future(before.close(links)))
 
-    def _parse(self, order: Orders) -> Loaded:
-        return parse(order.text, Path(order.path), os.environ, withhold=True)
+    def _parse(self, text: str, path: str) -> Loaded:
+        return parse(text, Path(path), os.environ, withhold=True)
 
     def _missing(self) -> Sequence[str]:
         if self._observer is None:
@@ -148,7 +189,18 @@ class Observing:
         return [self._observer.problem] if self._observer.problem else []
 
     def _status(self) -> Mapping[str, Any]:
-        return {"replica": self._replica.id, "version": self._loaded.version, "problems": self._missing()}
+        return {
+            "replica": self._replica.id, "version": self._loaded.version, "problems": self._missing(),
+            "models": {name: link.problem for name, link in self._links.by_name.items()},
+        }  # fmt: skip
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there and no zombie: in a container nobody may have reaped it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 async def run(control: socket.socket, listener: socket.socket) -> None:
@@ -158,6 +210,14 @@ async def run(control: socket.socket, listener: socket.socket) -> None:
     await Observing(first, control).serve(listener, further)
 
 
+def yield_to_callers(nice: int) -> None:
+    """Has the workers go first. Where the kernel schedules by sessions, and each of our processes has its own, a
+    process's own niceness counts among the threads of its session only; the session has one too."""
+    os.nice(nice)
+    with suppress(OSError):  # a kernel that does not do that, or a container that may not say so
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
 def main() -> None:
     """`python -m gateway.observing`: started by the parent only."""
     options = argparse.ArgumentParser()
@@ -165,7 +225,7 @@ def main() -> None:
     options.add_argument("--admin", type=int, required=True)
     options.add_argument("--nice", type=int, required=True)
     given = options.parse_args()
-    os.nice(given.nice)
+    yield_to_callers(given.nice)
     configure_logs("observer")
     control, listener = socket.socket(fileno=given.control), socket.socket(fileno=given.admin)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

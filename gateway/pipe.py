@@ -7,7 +7,8 @@ and then the head (JSON), the request, the incumbent's reply and the candidate's
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,7 +18,12 @@ import orjson
 from gateway.contract import Raw
 
 LENGTHS = struct.Struct("!IIII")
+LINGER = 0.005
+"""Seconds that frames are gathered for one write: so encoding them is no part of an answer's time, and the observer is
+not woken for each, on a processor that callers need."""
 Kind = Literal["call", "opened", "answered"]
+DRAIN = 5.0
+"""Seconds that the observer may take to read what a worker that ends has handed over."""
 
 
 @dataclass(slots=True)
@@ -42,8 +48,18 @@ class Sighting:
     candidate_ms: float | None
     gateway_ms: float | None
 
-    def frame(self) -> bytes:
-        """The frame on the wire."""
+    @property
+    def size(self) -> int:
+        """Bytes of the messages."""
+        incumbent, candidate = self.incumbent, self.candidate
+        return (
+            len(self.request.body)
+            + (len(incumbent.body) if incumbent else 0)
+            + (len(candidate.body) if candidate else 0)
+        )
+
+    def frame(self) -> Sequence[bytes]:
+        """The parts of the frame on the wire."""
         request, incumbent, candidate = self.request, self.incumbent, self.candidate
         head = orjson.dumps(
             (
@@ -56,9 +72,7 @@ class Sighting:
         first = incumbent.body if incumbent else b""
         second = candidate.body if candidate else b""
         size = len(head) + len(request.body) + len(first) + len(second)
-        return b"".join(
-            (LENGTHS.pack(size, len(head), len(request.body), len(first)), head, request.body, first, second)
-        )
+        return LENGTHS.pack(size, len(head), len(request.body), len(first)), head, request.body, first, second
 
 
 def read_frame(lengths: tuple[int, int, int, int], rest: bytes) -> "Sighting | Counts":
@@ -104,10 +118,13 @@ class Pipe:
         self._path = path
         self._limit = limit
         self._transport: asyncio.WriteTransport | None = None
+        self._gathered: list[Sighting] = []
+        self._size = 0
         self._handed: Counter[str] = Counter()
         self._terms: dict[str, Counter[str]] = {}
         self._told = 0
         self._changes = 0
+        self._gone = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -117,12 +134,32 @@ class Pipe:
     def hand(self, sighting: Sighting) -> None:
         """Hands one sighting over, or counts it as dropped; never blocks, never raises."""
         transport = self._transport
-        if transport is None or transport.get_write_buffer_size() > self._limit:
+        if transport is None or transport.get_write_buffer_size() + self._size > self._limit:
             self.count(sighting.route, "dropped")
             return
-        self._handed[sighting.route] += 1
-        self._changes += 1
-        transport.write(sighting.frame())
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(LINGER, self._write)
+        self._gathered.append(sighting)
+        self._size += sighting.size
+
+    def _write(self) -> None:
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        if not gathered:
+            return
+        if self._transport is None:
+            for sighting in gathered:
+                self.count(sighting.route, "dropped")
+            return
+        parts: list[bytes] = []
+        for sighting in gathered:
+            try:
+                parts += sighting.frame()
+            except (TypeError, struct.error):  # half a surrogate pair in a name, or more than 4 GiB
+                self.count(sighting.route, "not_observable:unwritable")
+            else:
+                self._handed[sighting.route] += 1
+        self._changes += len(gathered)
+        self._transport.write(b"".join(parts))
 
     def count(self, route: str, term: str) -> None:
         """Counts a call that is not handed over under a term of the ledger."""
@@ -130,7 +167,8 @@ class Pipe:
         self._changes += 1
 
     async def keep(self) -> None:
-        """Keeps connected and tells the counts each second they changed, until cancelled; then tells them once more."""
+        """Keeps connected and tells the counts each second they changed, until cancelled; then tells them once more
+        and returns when the observer has read all, or after a few seconds."""
         try:
             while True:
                 if self._transport is None:
@@ -138,9 +176,16 @@ class Pipe:
                 self._tell()
                 await asyncio.sleep(1.0 if self._transport else 0.2)
         finally:
+            self._write()
             self._tell()
-            if self._transport:
-                self._transport.close()
+            await self._close()
+
+    async def _close(self) -> None:
+        if self._transport:
+            self._transport.close()  # what is still buffered goes out before the connection is lost
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN):
+                    await self._gone.wait()
 
     async def _connect(self) -> None:
         try:
@@ -149,11 +194,14 @@ class Pipe:
             )
         except OSError:
             return  # the observer is starting or being restarted; tried again shortly, drops are counted meanwhile
-        self._transport = transport
-        self._told = -1
+        if not transport.is_closing():
+            self._gone.clear()
+            self._transport = transport
+            self._told = -1
 
     def _lost(self) -> None:
         self._transport = None
+        self._gone.set()
 
     def _tell(self) -> None:
         if self._transport and self._told != self._changes:

@@ -48,7 +48,7 @@ class Program:
     """Runs in the parent before each start."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Process:
     """One child, started again when it dies, until `stop`."""
 
@@ -59,6 +59,8 @@ class Process:
     _due: float = 0.0
     _pause: float = SHORTEST
     stopping: bool = False
+    _rest: bytes = b""
+    _next: bytes = b""
     _killed_at: float = field(default=float("inf"))
 
     @property
@@ -75,6 +77,7 @@ class Process:
         if orders is not None:
             self.control, theirs = socket.socketpair()
             self.control.setblocking(False)
+            self._rest = self._next = b""
             passed.append(theirs)
         number = str(theirs.fileno()) if theirs else ""
         self._running = subprocess.Popen(  # the parent has no threads, so preparing the child before exec is safe
@@ -89,34 +92,56 @@ class Process:
             self.tell(orders())
 
     def tell(self, orders: Orders) -> None:
-        """Sends orders; a child that is gone is told at its restart."""
-        if self.control is None:
-            return
-        self.control.setblocking(True)
-        try:
-            self.control.sendall(orders.line())
-        except OSError:
-            log.info("not_told", process=self.program.name)
-        finally:
-            self.control.setblocking(False)
+        """Sends orders; a child that is gone is told at its restart, one that hangs when it reads again."""
+        if self.control is not None:
+            self._next = orders.line()
+            self._push()
 
-    def tend(self, orders: Callable[[], Orders] | None = None) -> None:
-        """Restarts the program when it has died, after a pause that grows while it keeps dying early."""
-        now = time.monotonic()
+    def _push(self) -> None:
+        """Sends what the child takes without being waited for; of orders it has not begun to take the newest count."""
+        while self.control and (self._rest or self._next):
+            if not self._rest:
+                self._rest, self._next = self._next, b""
+            try:
+                self._rest = self._rest[self.control.send(self._rest) :]
+            except BlockingIOError:
+                return
+            except OSError:
+                log.info("not_told", process=self.program.name)
+                self._rest = self._next = b""
+
+    def tend(self, orders: Callable[[], Orders] | None = None) -> bool:
+        """Restarts the program when it has died, after a pause that grows while it keeps dying early.
+
+        Returns whether it has died since the last time."""
+        now, died = time.monotonic(), False
         if self._running is not None:
             if (code := self._running.poll()) is None:
-                return
-            self._running = None
-            if self.control:
-                self.control.close()
-                self.control = None
-            steady = now - self._started > STEADY
-            self._pause = SHORTEST if steady else min(self._pause * 2, LONGEST)
-            self._due = now + self._pause
-            if not self.stopping:
-                log.warning("died", process=self.program.name, code=code, restart_in=self._pause)
+                self._push()
+                return False
+            died = True
+            self._bury(now, code)
         if not self.stopping and now >= self._due:
+            self._try(orders)
+        return died
+
+    def _bury(self, now: float, code: int) -> None:
+        self._running = None
+        if self.control:
+            self.control.close()
+            self.control = None
+        self._pause = SHORTEST if now - self._started > STEADY else min(self._pause * 2, LONGEST)
+        self._due = now + self._pause
+        if not self.stopping:
+            log.warning("died", process=self.program.name, code=code, restart_in=self._pause)
+
+    def _try(self, orders: Callable[[], Orders] | None) -> None:
+        try:
             self.start(orders)
+        except OSError as error:
+            # Too many processes, or no memory: the others must go on, and this one may start later.
+            log.error("not_started", process=self.program.name, reason=str(error))
+            self._due = time.monotonic() + LONGEST
 
     def heard(self) -> list[Mapping[str, str]]:
         """What the child has reported since the last time."""

@@ -6,7 +6,9 @@ its answer is cut off. llhttp itself refuses Content-Length together with Transf
 
 import asyncio
 import http
+import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -37,6 +39,13 @@ class Limits:
     grace: float = 30.0
     head: int = 65_536
     headers: int = 200
+
+
+_SHORT = {
+    "commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU", "countryName": "C",
+    "localityName": "L", "stateOrProvinceName": "ST", "streetAddress": "STREET", "domainComponent": "DC",
+    "userId": "UID", "serialNumber": "serialNumber", "emailAddress": "emailAddress",
+}  # fmt: skip
 
 
 class Refused(Exception):
@@ -81,7 +90,8 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with limits, and with the caller's TLS certificate in the scope.
 
     `scope["extensions"]["tls"]["client_cert_chain"]` follows the ASGI TLS extension: PEM, empty where the caller
-    showed none. The extension is missing without TLS.
+    showed none. `client_cert_name` is its subject as in RFC 4514, "" where it was not verified. The extension is
+    missing without TLS.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class Protocol(HttpToolsProtocol):
         if (tls := transport.get_extra_info("ssl_object")) is not None:
             peer = tls.getpeercert(True)
             self._tls = {"client_cert_chain": [ssl.DER_cert_to_PEM_cert(peer)] if peer else []}
+            self._tls["client_cert_name"] = subject(tls.getpeercert() or {})
         self._arm(self._limits.receipt)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -269,6 +280,21 @@ class Protocol(HttpToolsProtocol):
             self._deadline = self.loop.call_later(_LINGER, self.transport.abort)
         else:
             self.transport.close()
+
+
+def subject(certificate: Mapping[str, Any]) -> str:
+    """The subject of a certificate, as Python's ssl tells it, in RFC 4514: the most specific part first."""
+    parts = [
+        "+".join(f"{_SHORT.get(key, key)}={_escaped(value)}" for key, value in names)
+        for names in certificate.get("subject", ())
+    ]
+    return ",".join(reversed(parts))
+
+
+def _escaped(value: str) -> str:
+    value = re.sub(r'([\\,+"<>;=])', r"\\\1", value)
+    value = re.sub(r"^([ #])", r"\\\1", value)
+    return re.sub(r" $", r"\\ ", value)
 
 
 def _plain(status: int, sentence: str) -> bytes:

@@ -20,13 +20,13 @@ class Recorder:
     """What is kept of a case. `digest` is the store's HMAC of a business key or hashed field."""
 
     def __init__(self, settings: Records, digest: Digest) -> None:
-        self._settings = settings
+        self.settings = settings
         self._digest = digest
 
     def keep(self, case: Case, batch: Batch) -> None:
         """Adds the case's records and roll-ups to the batch."""
         records = [self._record(case, index, word) for index, word in enumerate(case.words)]
-        if self._settings.keep:
+        if self.settings.keep:
             batch.records.extend(records)
         sighting = case.sighting
         slot = Slot.at(sighting.route, sighting.stage, sighting.source, case.epoch, sighting.received)
@@ -42,12 +42,14 @@ class Recorder:
                 rollup.time(who, took)
 
     def pending(self, case: Case) -> Pending:
-        """The case kept until its answer comes: what comparing and recording it then will need."""
+        """The case kept until its answer comes: what comparing and recording it then will need, and no more."""
         sighting, settings = case.sighting, case.bound.settings
+        needed = {settings.key} | {name for name, way in self.settings.fields.items() if way != "drop"}
         return Pending(
             sighting.route, sighting.call_id, f"{sighting.source}/{sighting.operation}", sighting.received,
             sighting.received + timedelta(seconds=settings.join_window),
-            [dict(record) for record in case.records], [_plain(outcome) for outcome in case.candidate],
+            [{name: value for name, value in record.items() if name in needed} for record in case.records],
+            [_plain(outcome) for outcome in case.candidate],
             sighting.model, sighting.version,
         )  # fmt: skip
 
@@ -68,7 +70,7 @@ class Recorder:
 
     def _allowed(self, route: str, canonical: Canonical) -> dict[str, Any]:
         kept: dict[str, Any] = {}
-        for name, way in self._settings.fields.items():
+        for name, way in self.settings.fields.items():
             value = canonical.get(name)
             if value is None or way == "drop":
                 continue
@@ -84,8 +86,8 @@ class Recorder:
         outcome = outcomes[index]
         if not isinstance(outcome, Values):
             return _plain(outcome)
-        rules = bound.settings.answer.fields
-        own = {name: value for name, value in outcome.fields.items() if name in rules and rules[name].echo is None}
+        echoes = {name for name, rule in bound.settings.answer.fields.items() if rule.echo is not None}
+        own = {name: value for name, value in outcome.fields.items() if name not in echoes}
         return own | self._allowed(
             bound.route, {name: value for name, value in outcome.fields.items() if name not in own}
         )
@@ -93,7 +95,7 @@ class Recorder:
 
 def _masked(value: Any) -> str:
     text = str(value)
-    return text[:1] + "*" * (len(text) - 1)
+    return text[:1] + "*" * (len(text) - 1) if len(text) > 1 else "*"
 
 
 def _plain(outcome: Scored | Outcome) -> Mapping[str, Any]:

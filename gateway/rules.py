@@ -201,3 +201,23 @@ class SourceRules(Settings):
     ceiling: StageName = Stage.LIVE
     each: Each | None = None
     failed_when: FailedWhen = FailedWhen()
+
+
+class IncumbentRules(Settings):
+    """An operation of another adapter that answers today: for sources whose callers speak another protocol than it."""
+
+    adapter: Name
+    operation: str
+    request: dict[Name, RuleOrPath] = {}
+    """Canonical field: where it stands in that operation's request, as in a source's `request`, used backwards. By
+    default that of the source of the same name, where the route has it."""
+    constants: dict[str, Scalar] = {}
+    """What that request has beside: a value by its path."""
+    answer: dict[Name, RuleOrPath] = {}
+    """Canonical answer field: where it stands in that operation's reply. By default as `request`."""
+    failed_when: FailedWhen = FailedWhen()
+
+    @property
+    def source(self) -> str:
+        """ADAPTER/OPERATION."""
+        return f"{self.adapter}/{self.operation}"

@@ -14,17 +14,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 
-import orjson
 import structlog
 
 from gateway import assembly, registry
+from gateway.announcement import Announcement
 from gateway.config import Loaded, load
 from gateway.contract import Child, ConfigError
 from gateway.control import Orders
+from gateway.link import Link
+from gateway.listening import bind, url
 from gateway.process import Process, Program
 from gateway.store.migrate import migrate
 from gateway.store.model import StoreDown
+from gateway.table import compile_table
 
 log = structlog.get_logger()
 
@@ -36,7 +40,7 @@ DRAIN = 10.0
 WARM_UP = 120.0
 """Seconds that a new model may take to be ready before its configuration is given up."""
 FIXED = ("store", "folder", "listen", "workers", "observer", "adapters")
-"""Sections that only a restart changes."""
+"""Sections that only a restart takes up."""
 
 
 @dataclass(slots=True)
@@ -57,11 +61,12 @@ class Parent:
         registry.ours()
         self._path = path.absolute()
         self._environ = environ
-        self._run = Path(tempfile.mkdtemp(prefix="understudy-"))
-        self._metrics = self._run / "metrics"
-        self._metrics.mkdir()
         self._home = os.urandom(6).hex()
+        # Not in the folder: its path may be too long for a Unix socket. Made by `run`, so that nothing is left behind.
+        self._run = Path(tempfile.gettempdir()) / f"understudy-{self._home}"
+        self._metrics = self._run / "metrics"
         self._starts = 0
+        self._sockets = 0
         self._stopping = False
         self._migrated = False
         self._next_migration = 0.0
@@ -69,14 +74,20 @@ class Parent:
         self._upcoming: Served | None = None
         self._deadline = 0.0
         self._retired: list[tuple[float, Process]] = []
-        self._now = self._prepare(load(self._path, environ), None)
-        self._seen = self._now.loaded.text.encode()
+        self._serving: dict[str, str] = {}
+        self._first = load(self._path, environ)
+        self._adapters = assembly.adapters(self._first)
+        self._now = self._prepare(self._first, None)
+        self._seen = self._first.text.encode()
+        self._announcement = Announcement(self._first.folder)
 
     def run(self) -> None:
         """Serves; returns when every child has ended."""
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._stop)
         listen = self._now.loaded.config.listen
+        self._run.mkdir(0o700)
+        self._metrics.mkdir()
         data, admin = bind(listen.data), bind(listen.admin)
         self._data, self._admin = url(data), url(admin)
         self._migrate()
@@ -88,15 +99,17 @@ class Parent:
         self._workers = [Process(self._worker_program(number, data)) for number in workers]
         for worker in self._workers:
             worker.start(self._orders)
-        self._announce()
+        log.info("serving", **self._facts())
         next_look = 0.0
         while not self._stopping:
             self._tend()
+            self._announcement.tell(self._facts())
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + LOOK
                 self._look()
             self._advance()
             time.sleep(TICK)
+        data.close()  # or callers who connect while the workers finish would wait for somebody to accept them
         self._end()
 
     def _stop(self, *_: object) -> None:
@@ -105,9 +118,9 @@ class Parent:
     def _orders(self) -> Orders:
         self._starts += 1
         served = self._now
-        return Orders(
-            served.loaded.text, str(self._path), served.sockets, str(self._run), f"{self._home}.{self._starts}"
-        )  # fmt: skip
+        replica = f"{self._home}.{self._starts}"
+        text, path, run = served.loaded.text, str(self._path), str(self._run)
+        return Orders(text, path, served.sockets, run, replica, self._first.text)
 
     def _tend(self) -> None:
         """Restarts what died, hears what was reported, ends what is retired."""
@@ -115,9 +128,12 @@ class Parent:
             for process in served.models.values():
                 process.tend()
         for process in (self._observer, *self._workers):
-            process.tend(self._orders)
+            name = process.program.name
+            if process.tend(self._orders):
+                self._serving.pop(name, None)
             for said in process.heard():
-                log.info("reported", process=process.program.name, **said)
+                log.info("reported", process=name, **said)
+                self._serving |= {name: said["serving"]} if "serving" in said else {}
         now = time.monotonic()
         if not self._migrated and now >= self._next_migration:
             self._migrate()
@@ -158,12 +174,16 @@ class Parent:
                 process.start()
 
     def _prepare(self, loaded: Loaded, before: Served | None) -> Served:
-        """Programs for the models that are new; those whose child would be the same are taken over."""
-        if before and (changed := [name for name in FIXED if _section(loaded, name) != _section(before.loaded, name)]):
+        """Programs for the models that are new; those whose child would be the same are taken over.
+
+        Raises ConfigError for all that a child would refuse too: it could never start again with such orders."""
+        if changed := moved(self._first, loaded):
             log.warning("restart_needed", sections=changed)
-        served = Served(loaded)
-        for name, kind in assembly.models(loaded).items():
-            socket_path = str(self._run / f"{name}-{len(list(self._run.iterdir()))}-{loaded.version}.sock")
+        served, kinds = Served(loaded), assembly.models(loaded)
+        compile_table(loaded, self._adapters, {name: Link(name, kind, "") for name, kind in kinds.items()})
+        for name, kind in kinds.items():
+            self._sockets += 1
+            socket_path = str(self._run / f"{name}-{self._sockets}.sock")
             if (child := kind.child("{socket}")) is None:
                 continue
             served.children[name] = child
@@ -197,7 +217,6 @@ class Parent:
             (due, process) for process in before.models.values() if process not in upcoming.models.values()
         ]  # fmt: skip
         log.info("reloaded", version=upcoming.loaded.version)
-        self._announce()
 
     def _abandon(self) -> None:
         """Ends the models of a configuration that never came to be served."""
@@ -230,18 +249,14 @@ class Parent:
     def _child_environment(self) -> Mapping[str, str]:
         return dict(self._environ) | {"PROMETHEUS_MULTIPROC_DIR": str(self._metrics)}
 
-    def _announce(self) -> None:
-        """Leaves in the folder where this gateway listens and what it serves, for `understudy status`."""
-        folder = self._now.loaded.folder
-        folder.mkdir(parents=True, exist_ok=True)
-        facts = {
+    def _facts(self) -> dict[str, Any]:
+        """Where this gateway listens, what it serves, and by which processes, for `understudy status`."""
+        return {
             "pid": os.getpid(), "data": self._data, "admin": self._admin, "version": self._now.loaded.version,
             "processes": {one.program.name: one.pid for one in (self._observer, *self._workers)},
+            "models": {name: process.pid for name, process in self._now.models.items()},
+            "serving": dict(self._serving), "restart_needed": moved(self._first, self._now.loaded),
         }  # fmt: skip
-        draft = folder / "gateway.json.new"
-        draft.write_bytes(orjson.dumps(facts))
-        draft.replace(folder / "gateway.json")
-        log.info("serving", **facts)
 
     def _end(self) -> None:
         """Lets the workers finish, then the observer write, then the models go."""
@@ -253,28 +268,8 @@ class Parent:
                 process.stop(grace)
             while sum(not process.gone() for process in group):
                 time.sleep(TICK)
-        (self._now.loaded.folder / "gateway.json").unlink(missing_ok=True)
+        self._announcement.withdraw()
         shutil.rmtree(self._run, ignore_errors=True)
-
-
-def bind(address: str) -> socket.socket:
-    """A listening TCP socket on `HOST:PORT`. Raises ConfigError."""
-    host, _, port = address.rpartition(":")
-    try:
-        found = socket.getaddrinfo(
-            host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        listener = socket.create_server(found[0][4][:2], family=found[0][0], backlog=2048)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"listen: cannot listen on {address}: {error}; choose a free HOST:PORT") from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def url(listener: socket.socket) -> str:
-    """The http address of a listening socket."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def ready(path: str) -> bool:
@@ -292,6 +287,11 @@ def ready(path: str) -> bool:
     finally:
         connection.close()
         probe.close()
+
+
+def moved(first: Loaded, now: Loaded) -> list[str]:
+    """The sections that were changed since the start and that only a restart takes up."""
+    return [name for name in FIXED if _section(now, name) != _section(first, name)]
 
 
 def _section(loaded: Loaded, name: str) -> object:

@@ -12,6 +12,7 @@ from gateway.contract import Codec, ConfigError, Incumbent, Stage
 from gateway.cutover import Caps, in_force
 from gateway.link import Link
 from gateway.mapping import RouteMapping, SourceMapping, compile_route
+from gateway.typed import typed_incumbent
 
 
 class Bindable(Protocol):
@@ -40,14 +41,17 @@ class Bound:
     incumbent: Incumbent | None
     candidate: Candidate | None
     compare: Comparison
-    ceilings: tuple[Stage, ...]
+    ceiling: Stage
+    """The lowest of what is configured, the source's ceiling and the adapter's."""
+    digest: str
+    """Names the rules that shape a verdict: with other rules evidence starts anew."""
 
     def stage(self, caps: Caps) -> Stage:
         """The stage in force now. A route without incumbent cannot be held: nobody else could answer."""
-        if self.incumbent is None:
-            return self.settings.stage
-        held = caps.reason(self.route) is not None
-        return in_force(self.settings.stage, (*self.ceilings, self._accepted()), held)
+        if self.ceiling <= Stage.SHADOW:
+            return self.ceiling  # neither a hold nor the model's tag can lower it
+        held = self.incumbent is not None and caps.reason(self.route) is not None
+        return in_force(self.ceiling, (self._accepted(),), held)
 
     @property
     def tag(self) -> str:
@@ -82,7 +86,9 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
             candidate = Candidate(rules, rules.feature_names, link) if link else None
             for source in route.sources:
                 adapter, _, operation = source.partition("/")
-                bound[adapter, operation] = _bind(name, source, route, rules, adapters[adapter], candidate)
+                if adapter not in adapters:
+                    raise ConfigError(f"routes.{name}.sources.{source}: the adapter is new; only a restart adds it")
+                bound[adapter, operation] = _bind(name, source, route, rules, adapters, candidate)
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:
@@ -91,25 +97,32 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
 
 
 def _bind(
-    name: str, source: str, route: Route, rules: RouteMapping, adapter: Bindable, candidate: Candidate | None
+    name: str, source: str, route: Route, rules: RouteMapping, adapters: Mapping[str, Bindable],
+    candidate: Candidate | None,
 ) -> Bound:  # fmt: skip
     adapter_name, _, operation = source.partition("/")
+    adapter = adapters[adapter_name]
     codecs = adapter.codecs()
     if operation not in codecs:
         served = ", ".join(sorted(codecs)) or "none"
         raise ConfigError(f"routes.{name}.sources.{source}: the adapter has no such operation (it serves: {served})")
+    mapping = rules.sources[source]
     incumbent = adapter.incumbent()
+    if route.incumbent and route.incumbent.source != source:
+        incumbent = typed_incumbent(name, route, source, mapping, codecs[operation], adapters)
     if incumbent is None and route.stage in (Stage.SHADOW, Stage.CANARY):
         raise ConfigError(f"routes.{name}: stage {route.stage} needs an incumbent, and {adapter_name} has none")
     ceilings = (route.sources[source].ceiling, adapter.ceiling)
-    mapping = rules.sources[source]
+    if incumbent is None and route.stage > min(ceilings):
+        why = f"{source} may not go above {min(ceilings)} and has no incumbent, so nobody could answer"
+        raise ConfigError(f"routes.{name}.stage: {why}; see what its adapter needs for a higher ceiling")
     return Bound(
         name, adapter_name, operation, route, rules, mapping, codecs[operation], incumbent, candidate,
-        compile_compare(route, source, name), ceilings,
+        compile_compare(route, source, name), in_force(route.stage, ceilings, held=False), rules_digest(route),
     )  # fmt: skip
 
 
-SHAPING = {"fields", "key", "sources", "features", "answer", "compare", "candidate"}
+SHAPING = {"fields", "key", "sources", "features", "answer", "compare", "candidate", "incumbent"}
 
 
 def rules_digest(route: Route) -> str:

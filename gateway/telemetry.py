@@ -30,7 +30,7 @@ class Meters:
     """The counters of one process. Values live in files of the run-time folder, so they outlast a killed worker."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._calls = Counter(
             "understudy_calls", "Answered calls", ["route", "source", "stage", "by", "reason"], registry=registry
         )

@@ -5,8 +5,8 @@ import asyncio
 import os
 import signal
 import socket
-import ssl
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,28 @@ import structlog
 import uvloop
 
 from gateway import assembly, http
-from gateway.config import Tls, parse
+from gateway.config import parse
 from gateway.contract import ASGI, ConfigError, Stage
 from gateway.control import Orders, orders, report
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
 from gateway.health import health
 from gateway.link import Links
+from gateway.once import Once
 from gateway.pipe import Pipe
 from gateway.store.engine import connect
 from gateway.store.holds import held
 from gateway.store.model import StoreDown
 from gateway.table import compile_table
 from gateway.telemetry import Meters, configure_logs
+from gateway.tls import certificates, warnings
 
 log = structlog.get_logger()
 
 CAPS = 0.5
 """Seconds between two looks at the holds."""
+FIRST_LOOK = 2.0
+"""Seconds that a worker waits for its first look; without the store it then serves what is safe without it."""
 WARM = 60.0
 """Seconds that a reload waits for a new model, which the parent has seen ready, before it is put off."""
 
@@ -42,13 +46,16 @@ class Worker:
     def __init__(self, first: Orders, control: socket.socket) -> None:
         """Reads files and opens no connection. Raises ConfigError."""
         self.loaded = parse(first.text, Path(first.path), os.environ)
+        started = parse(first.started, Path(first.path), os.environ)
+        self._fixed = started.config
         self._control = control
-        self._adapters = assembly.adapters(self.loaded)
+        self._adapters = assembly.adapters(started)
         self._links = Links(assembly.models(self.loaded), first.models)
-        self._engine = connect(self.loaded.config.store, self.loaded.path.parent)
-        self._pipe = Pipe(first.replica, first.observer, self.loaded.config.observer.buffer)
+        self._engine = connect(self._fixed.store, self.loaded.path.parent)
+        self._pipe = Pipe(first.replica, first.observer, self._fixed.observer.buffer)
         table = compile_table(self.loaded, self._adapters, self._links.by_name)
-        self._dispatch = Dispatch(table, self._pipe, Meters())
+        self._dispatch = Dispatch(table, self._pipe, Meters(), Once(self._engine))
+        self._looked = asyncio.Event()
         self._stop = asyncio.Event()
 
     async def serve(self, data: socket.socket, further: AsyncIterator[Orders]) -> None:
@@ -56,13 +63,19 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop.set)
         self._links.connect()
         adapters = self._adapters.values()
-        server = http.server(self._app(), self._limits(), certificates(self.loaded.config.listen.tls))
-        sources = [source for adapter in adapters if (source := adapter.source(self._dispatch))]
-        running = [source.run(self._dispatch, self._stop) for source in sources]
-        serving = asyncio.ensure_future(asyncio.gather(server.serve([data]), *running))
+        # Until the holds are known everything is capped at shadow: a restart would move callers back for a moment.
         background = [
             asyncio.create_task(task) for task in (self._pipe.keep(), self._watch_holds(), self._obey(further))
         ]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_LOOK):
+                await self._looked.wait()
+        self._warn()
+        tls = certificates(self._fixed.listen.tls, self.loaded.path.parent)
+        server = http.server(self._app(), self._limits(), tls)
+        sources = [source for adapter in adapters if (source := adapter.source(self._dispatch))]
+        running = [source.run(self._dispatch, self._stop) for source in sources]
+        serving = asyncio.ensure_future(asyncio.gather(server.serve([data]), *running))
         report(self._control, serving=self.loaded.version)
         stopped = asyncio.create_task(self._stop.wait())
         ends: list[asyncio.Future[Any]] = [stopped, serving, *background]
@@ -92,8 +105,14 @@ class Worker:
                 routes[path] = app
         return http.Router(routes)
 
+    def _warn(self) -> None:
+        """Says at start what weakens security; one of the workers is enough."""
+        sentences = [sentence for adapter in self._adapters.values() for sentence in adapter.warnings()]
+        for sentence in (*warnings(self._fixed.listen.tls), *sentences):
+            log.warning("weak", reason=sentence)
+
     def _limits(self) -> http.Limits:
-        listen = self.loaded.config.listen
+        listen = self._fixed.listen
         return http.Limits(receipt=listen.receipt, head=listen.headers, grace=self.loaded.config.grace)
 
     def _ready(self) -> Sequence[str]:
@@ -118,6 +137,7 @@ class Worker:
                 if not down:
                     log.warning("store_down", reason=str(error), known=self._dispatch.caps.known)
                 down = True
+            self._looked.set()
             await asyncio.sleep(CAPS)
 
     async def _obey(self, further: AsyncIterator[Orders]) -> None:
@@ -150,18 +170,6 @@ class Worker:
         asyncio.get_running_loop().call_later(
             self.loaded.config.grace, lambda: asyncio.ensure_future(before.close(successor))
         )
-
-
-def certificates(tls: Tls | None) -> ssl.SSLContext | None:
-    """The data listener's TLS: 1.2 and newer; callers show a certificate where `client_ca` is given."""
-    if tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tls.certificate, tls.key)
-    if tls.client_ca:
-        context.load_verify_locations(tls.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
 
 
 async def run(control: socket.socket, data: socket.socket) -> None:

@@ -56,6 +56,10 @@ class Local:
         """None: there is no process to start."""
         return None
 
+    def schema(self) -> Mapping[str, Any]:
+        """The predictor's own."""
+        return self._predictor.schema
+
     async def connect(self, socket: str) -> Model:
         """The model itself."""
         return InProcess(self._predictor)

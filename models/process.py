@@ -62,6 +62,14 @@ class Bento:
         switches = ["--factory", "--no-access-log", "--no-server-header", "--no-date-header"]
         return Child([sys.executable, "-m", "uvicorn", application, *switches, *flags], self._environment())
 
+    def schema(self) -> Mapping[str, Any] | None:
+        """The schema in the model's folder, read without starting it; None for a model that is served elsewhere."""
+        if not self.tag:
+            return None
+        name, version = self.tag.split(":")
+        found: Mapping[str, Any] = orjson.loads((self._home / "models" / name / version / "schema.json").read_bytes())
+        return found
+
     async def connect(self, socket: str) -> Model:
         """A model that has given its schema and scored its own example. Raises ModelUnavailable."""
         transport = Http.url(self.settings.url) if self.settings.url else Http.unix(socket)

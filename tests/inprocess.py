@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
 from gateway.link import Links
 from gateway.observer import Observer
+from gateway.once import Once
 from gateway.pipe import Pipe
 from gateway.recorder import Recorder
 from gateway.store import holds, queries
@@ -26,7 +27,7 @@ from gateway.store.model import Replica
 from gateway.store.secret import digest, secret
 from gateway.store.told import remembered
 from gateway.store.writer import Writer
-from gateway.table import compile_table
+from gateway.table import Table, compile_table
 from gateway.telemetry import Meters
 
 
@@ -43,7 +44,7 @@ class InProcess:
         self.links = Links(assembly.models(self.loaded), {})
         self.socket = str(Path(mkdtemp(prefix="understudy-test-")) / "observer.sock")
         self.pipe = Pipe("worker.1", self.socket, self.loaded.config.observer.buffer)
-        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, Meters())
+        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, Meters(), Once(self.engine))
         self.dispatch.caps = Caps(known=True)
         self.stop = asyncio.Event()
         self.observer: Observer | None = None
@@ -51,7 +52,7 @@ class InProcess:
         self._tasks: list[asyncio.Task[None]] = []
         self._observing: list[asyncio.Task[None]] = []
 
-    def _table(self, loaded: Loaded):
+    def _table(self, loaded: Loaded) -> Table:
         return compile_table(loaded, self.adapters, self.links.by_name)
 
     def reload(self, text: str) -> None:
@@ -77,7 +78,7 @@ class InProcess:
         writer = Writer(self.engine, replica)
         self.observer = Observer(self.engine, writer, books, recorder, self.loaded.config)
         self.observer.swap(self.dispatch.table)
-        Path(self.socket).unlink(missing_ok=True)
+        Path(self.socket).unlink(missing_ok=True)  # noqa: ASYNC240  # a test may wait a moment
         server = await asyncio.get_running_loop().create_unix_server(self.observer.feed, self.socket)
         self._observing = [asyncio.create_task(self.observer.run())]
         self._server = server
@@ -89,10 +90,10 @@ class InProcess:
             task.cancel()
         await asyncio.gather(*self._observing, return_exceptions=True)
 
-    async def until(self, condition, seconds: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
         """Waits until the condition holds; fails after `seconds`."""
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # what is waited for is anything at all
                 await asyncio.sleep(0.02)
 
     def ledger(self, route: str) -> Counter[str]:

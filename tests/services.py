@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True)
 class Service:
-    """A service that tests need: its name, its apt package, and where its programs are, if they are."""
+    """A service that tests need: its name, its apt packages, and where its programs are, if they are."""
 
     name: str
     package: str
@@ -39,8 +39,29 @@ def postgresql_programs() -> Path | None:
     return newest.parent if newest else None
 
 
+def programs(*names: str, library: str = "*") -> Callable[[], Path | None]:
+    """Finds the folder of the first of these programs, if all are on the path and so is the library, a glob below /."""
+
+    def found() -> Path | None:
+        paths = [shutil.which(name) for name in names]
+        there = all(paths) and next(Path("/").glob(library), None)
+        return Path(str(paths[0])).parent if there else None
+
+    return found
+
+
 POSTGRESQL = Service("PostgreSQL", "postgresql", postgresql_programs)
-SERVICES = (POSTGRESQL,)
+# The clients of tests/interop that are no Python libraries.
+PHP = Service("PHP with SoapClient", "php-cli php-soap", programs("php", library="usr/lib/php/*/soap.so"))
+PERL = Service("SOAP::Lite", "libsoap-lite-perl", programs("perl", library="usr/share/perl5/SOAP/Lite.pm"))
+GSOAP = Service("gSOAP", "gsoap libgsoap-dev g++",
+                programs("soapcpp2", "wsdl2h", "g++", library="usr/include/stdsoap2.h"))  # fmt: skip
+JAXWS = Service("JAX-WS RI", "jaxws default-jdk-headless",
+                programs("wsimport", "javac", library="usr/share/jaxws/lib/jaxws-rt.jar"))  # fmt: skip
+MONO = Service("Mono", "mono-devel", programs("wsdl", "mcs", "mono"))
+# Debian's npm conflicts with a newer Node.js that brings its own.
+NODE = Service("Node.js with npm", "nodejs npm", programs("node", "npm"))
+SERVICES = (POSTGRESQL, PHP, PERL, GSOAP, JAXWS, MONO, NODE)
 
 
 class Postgresql:

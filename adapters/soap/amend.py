@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from adapters.soap.encode import escaped, escaped_attribute
+from adapters.soap.escapes import escaped, escaped_attribute
 from adapters.soap.lexical import Simple
 from adapters.soap.markup import Edit, Span, Text, attribute, spans, tag_name
 from adapters.soap.namespaces import VERSIONS, XSI, QName

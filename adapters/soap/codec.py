@@ -3,21 +3,25 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from adapters.soap import amend
 from adapters.soap.decode import Decoder
-from adapters.soap.decode import Read as ReadElement
-from adapters.soap.encode import Encoder, Write
+from adapters.soap.encode import Encoder
 from adapters.soap.envelope import sniff
 from adapters.soap.faults import enveloped, fault_body
 from adapters.soap.flaws import Flaw
-from adapters.soap.namespaces import MEDIA, SOAP11, SOAP12, clark
+from adapters.soap.graph import resolved
+from adapters.soap.names import Names
+from adapters.soap.namespaces import ENVELOPES, MEDIA, SOAP11, SOAP12, clark
 from adapters.soap.particles import Complex, Element
+from adapters.soap.readers import Read as ReadElement
 from adapters.soap.reading import Reader
+from adapters.soap.writers import Write
 from gateway.contract import Call, Opaque, Outcome, Path, Payload, Raw, Refusal, Undecodable, Unencodable, Values
 
-_ENVELOPES = {f"{{{namespace}}}Envelope": namespace for namespace in (SOAP11, SOAP12)}
+_ROOTS = {f"{{{namespace}}}Envelope": namespace for namespace in (SOAP11, SOAP12)}
 _BODIES = {namespace: f"{{{namespace}}}Body" for namespace in (SOAP11, SOAP12)}
 _NAMESPACE11, _NAMESPACE12 = SOAP11.encode(), SOAP12.encode()
 _BEGINNING = 512
@@ -31,82 +35,136 @@ class Messages:
     request: Element
     response: Element
     faults: Mapping[str, Element] = field(default_factory=dict)
+    encoded: tuple[bool, bool] = (False, False)
+    """Whether request and response are bound as encoded (SOAP section 5)."""
 
 
 class OperationCodec:
     """gateway.contract.Codec for one operation. A payload is the content of Body's child.
 
-    Where that child has simple content, the payload is `{"#text": value}`. A derived type is `@xsi:type`."""
+    Where that child has simple content, the payload is `{"#text": value}`. A derived type is `@xsi:type`. Compiled on
+    first use: of a thousand operations most have no route."""
 
-    def __init__(self, messages: Messages, versions: tuple[str, ...], limit: int) -> None:
+    def __init__(self, messages: Messages, versions: tuple[str, ...], limit: int, names: Names | None = None) -> None:
         """`versions`: the SOAP versions it is bound under; `limit`: bytes that are decoded at most."""
-        self._versions = versions
-        self._messages = messages
-        self._reader = Reader(limit)
-        decoder, encoder = Decoder(), Encoder()
-        self._request, self._request_tag = decoder.element(messages.request), clark(messages.request.name)
-        self._response, self._response_tag = decoder.element(messages.response), clark(messages.response.name)
-        self._details = {
-            clark(detail.name): (name, decoder.element(detail), detail) for name, detail in messages.faults.items()
-        }
-        self._write = _rooted(encoder, messages.response)
-        self._write_faults = {name: _rooted(encoder, detail) for name, detail in messages.faults.items()}
+        self.versions = versions
+        self.messages = messages
+        self.reader = Reader(limit, names)
+        self._encodes_request, self._encodes_response = messages.encoded
+        self._request_tag, self._response_tag = clark(messages.request.name), clark(messages.response.name)
+
+    @cached_property
+    def _request(self) -> ReadElement:
+        return Decoder(self._encodes_request).element(self.messages.request)
+
+    @cached_property
+    def _response(self) -> ReadElement:
+        return Decoder(self._encodes_response).element(self.messages.response)
+
+    @cached_property
+    def _details(self) -> Mapping[str, tuple[str, ReadElement]]:
+        decoder = Decoder(self._encodes_response)
+        faults = self.messages.faults.items()
+        return {clark(detail.name): (name, decoder.element(detail)) for name, detail in faults}
+
+    @cached_property
+    def _writers(self) -> Mapping[str, Write]:
+        return self._compiled(self.messages.response, self._encodes_response)
+
+    @cached_property
+    def _request_writers(self) -> Mapping[str, Write]:
+        return self._compiled(self.messages.request, self._encodes_request)
+
+    @cached_property
+    def _fault_writers(self) -> Mapping[str, Mapping[str, Write]]:
+        faults = self.messages.faults.items()
+        return {name: self._compiled(detail, self._encodes_response) for name, detail in faults}
+
+    def _compiled(self, element: Element, encoded: bool) -> Mapping[str, Write]:
+        """Writers by SOAP version; encoded messages differ by it."""
+        if encoded:
+            return {version: _rooted(element, version) for version in ENVELOPES}
+        return dict.fromkeys(ENVELOPES, _rooted(element, ""))
 
     def request(self, raw: Raw) -> Payload:
         """The decoded request. Raises Undecodable."""
-        child = self._body_child(self._reader.root(raw.body, raw.media))
+        return self.reader.read(raw.body, raw.media, self._read_request)
+
+    def _read_request(self, root: Any) -> Payload:
+        child = self._body_child(root, self._encodes_request)
         if child is None or child.tag != self._request_tag:
             found = "nothing" if child is None else child.tag
             raise Undecodable(f"Body has {found}, expected is {self._request_tag}.", "wrong_operation")
-        return _read(self._request, child)
+        return _read(self._request, _whole(child) if self._encodes_request else child)
 
     def reply(self, raw: Raw) -> Outcome:
         """Values, a declared fault as Refusal, all that is technical as Opaque. Raises Undecodable."""
-        odd = raw.status not in (0, 200)
         try:
-            child = self._body_child(self._reader.root(raw.body, raw.media))
+            found = self.reader.read(raw.body, raw.media, lambda root: self._read_reply(root, raw.status))
         except Undecodable as error:
             if error.reason == "too_large":
                 raise
-            return Opaque(f"http:{raw.status}" if odd else "not_soap")
+            return Opaque(f"http:{raw.status}" if raw.status not in (0, 200) else "not_soap")
+        if isinstance(found, Undecodable):
+            raise found
+        return found
+
+    def _read_reply(self, root: Any, status: int) -> Outcome | Undecodable:
+        """The outcome, or what is wrong with an envelope that can be read. Raises Undecodable where it is none."""
+        child = self._body_child(root, self._encodes_response)
+        try:
+            return self._outcome(child, status)
+        except Undecodable as error:
+            return error
+
+    def _outcome(self, child: Any, status: int) -> Outcome:
         if child is not None and child.tag in (f"{{{SOAP11}}}Fault", f"{{{SOAP12}}}Fault"):
             return self._fault(child)
-        if odd and not 200 <= raw.status < 300:
-            return Opaque(f"http:{raw.status}")
+        if status and not 200 <= status < 300:
+            return Opaque(f"http:{status}")
         if child is None or child.tag != self._response_tag:
             found = "nothing" if child is None else child.tag
             raise Undecodable(f"Body has {found}, expected is {self._response_tag}.", "wrong_operation")
-        return Values(_read(self._response, child))
+        return Values(_read(self._response, _whole(child) if self._encodes_response else child))
 
     def encode(self, outcome: Values | Refusal, call: Call) -> Raw:
         """The answer in the SOAP version of the call: status 200, a declared fault 500. Raises Unencodable."""
-        version = self._version(call.raw.body)
-        if isinstance(outcome, Refusal):
-            return self._refuse(outcome, version)
-        content = _written(self._write, outcome.fields, self._messages.response)
+        version = self.version(call.raw.body)
+        return self._refuse(outcome, version) if isinstance(outcome, Refusal) else self.answer(outcome.fields, version)
+
+    def answer(self, fields: Payload, version: str) -> Raw:
+        """The response with this payload. Raises Unencodable."""
+        content = _written(self._writers[version], fields, self.messages.response)
         return Raw(enveloped(version, content), MEDIA[version], 200)
+
+    def ask(self, fields: Payload, version: str = "") -> Raw:
+        """A request with this payload, by default in the first SOAP version that is bound. Raises Unencodable."""
+        version = version or self.versions[0]
+        content = _written(self._request_writers[version], fields, self.messages.request)
+        return Raw(enveloped(version, content), MEDIA[version])
 
     def amend(self, raw: Raw, changes: Mapping[Path, Any]) -> Raw:
         """The reply with leaf values, whole lists of them, or attributes replaced in place. Raises Unencodable."""
-        return amend.amended(raw, self._messages.response, changes)
+        return amend.amended(raw, self.messages.response, changes)
 
-    def _version(self, body: bytes) -> str:
+    def version(self, body: bytes) -> str:
+        """The SOAP version of a message, the first that is bound where it does not say."""
         head = body[:_BEGINNING]
         older, newer = _NAMESPACE11 in head, _NAMESPACE12 in head
         if older != newer:
             return "1.1" if older else "1.2"
-        return sniff(body).version or self._versions[0]
+        return sniff(body).version or self.versions[0]
 
     @staticmethod
-    def _body_child(root: Any) -> Any:
-        namespace = _ENVELOPES.get(root.tag)
+    def _body_child(root: Any, encoded: bool) -> Any:
+        namespace = _ROOTS.get(root.tag)
         if namespace is None:
             raise Undecodable(f"The root element is {root.tag}, not a SOAP envelope.", "not_soap")
         tag = _BODIES[namespace]
         body = next((child for child in root if child.tag == tag), None)
         if body is None:
             raise Undecodable("The envelope has no Body.", "not_soap")
-        if len(body) > 1:
+        if len(body) > 1 and not encoded:  # there, the others are referred to
             raise Undecodable(f"Body has {len(body)} elements, one is expected.", "wrong_operation")
         return body[0] if len(body) else None
 
@@ -116,24 +174,33 @@ class OperationCodec:
         known = self._details.get(child.tag) if child is not None else None
         if known is None:
             return Opaque(f"fault:{code}")
-        name, read, _ = known
-        return Refusal(name, reason, _read(read, child))
+        name, read = known
+        return Refusal(name, reason, _read(read, _whole(child) if self._encodes_response else child))
 
     def _refuse(self, outcome: Refusal, version: str) -> Raw:
-        write = self._write_faults.get(outcome.code)
-        if write is None:
-            known = ", ".join(self._write_faults) or "none"
-            raise Unencodable(f"The WSDL declares no fault {outcome.code!r} for this operation; declared: {known}.")
-        detail = _written(write, outcome.detail, self._messages.faults[outcome.code])
+        detail = self.detail(outcome, version)
         return Raw(fault_body(version, "Server", outcome.message or outcome.code, detail), MEDIA[version], 500)
 
+    def detail(self, outcome: Refusal, version: str) -> str:
+        """The declared detail of a fault as XML. Raises Unencodable."""
+        writers = self._fault_writers.get(outcome.code)
+        if writers is None:
+            known = ", ".join(self._fault_writers) or "none"
+            raise Unencodable(f"The WSDL declares no fault {outcome.code!r} for this operation; declared: {known}.")
+        return _written(writers[version], outcome.detail, self.messages.faults[outcome.code])
 
-def _rooted(encoder: Encoder, element: Element) -> Write:
+
+def _rooted(element: Element, encoding: str) -> Write:
     """A writer of the element with every namespace that it needs declared in its start tag."""
-    encoder.element(element)
-    fresh = Encoder()
-    fresh.element(element)
-    return fresh.element(element, fresh.declarations())
+    encoder = Encoder(encoding)
+    encoder.root(element)
+    return encoder.root(element, encoder.declarations())
+
+
+def _whole(child: Any) -> Any:
+    """The element of an encoded message with all that it refers to."""
+    body = next(one for one in child.iterancestors() if one.tag in _BODIES.values())
+    return resolved(body, child)
 
 
 def _read(read: ReadElement, node: Any) -> Payload:

@@ -1,10 +1,12 @@
 """The settings of a SOAP adapter."""
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from adapters.soap.auth import Auth, ClarkName, Credentials, FaultSettings, own, stated
+from adapters.soap.shaping import DeclaredFault, Mirrored, mirrored
 from gateway.settings import Duration, Settings, Size
 
 
@@ -23,32 +25,29 @@ def _path(path: str) -> str:
     return path
 
 
-def _auth(value: Any) -> Any:
-    word = value if isinstance(value, str) else next(iter(value), None) if isinstance(value, dict) else None
-    if word in ("verify", "probe"):
-        raise ValueError(f"`{word}` is not available yet; state why nobody needs to check: auth: {{none: REASON}}")
-    return value
-
-
-class Auth(Settings):
-    """Who checks the caller of a call that the candidate answers, which legacy never sees."""
-
-    none: str = Field(min_length=1)
-    """Why nobody needs to."""
-
-
 class IncumbentSettings(Settings):
     """The legacy service."""
 
     url: Annotated[str, AfterValidator(_address)]
-    timeout: Duration = 5.0
-    """How long an answer may take, and each wait of a streamed one."""
+    timeout: Duration = 60.0
+    """How long an answer may take, and each wait of a streamed one. Not shorter than callers used to wait."""
     connections: int = Field(64, ge=1)
     """Connections that a worker has to it at most."""
     verify: bool = True
     """Whether its TLS certificate must be valid for its name."""
     ca: str | None = None
     """A PEM file with the authority that signed it; relative to the configuration. By default the system's."""
+    certificate: str | None = None
+    """A PEM file with the certificate that is shown to it."""
+    key: str | None = None
+    """A PEM file with that certificate's key; by default it is in the same file."""
+    minimum_tls: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
+    ciphers: str | None = None
+    """OpenSSL's cipher list; by default what it takes for safe."""
+    credentials: Annotated[Credentials | None, BeforeValidator(own)] = None
+    """Shown instead of the caller's own Authorization, which is relayed by default."""
+    rewrite: Literal["wsa_to"] | None = None
+    """The one exception to byte for byte: wsa:To of a request becomes the incumbent's address."""
 
 
 class SoapSettings(Settings):
@@ -65,10 +64,30 @@ class SoapSettings(Settings):
     """Bytes of a message that are decoded; what is larger is relayed, or refused where the candidate answers."""
     max_relay: Size = 64 << 20
     """Bytes of a request that are relayed."""
-    auth: Annotated[Auth | None, BeforeValidator(_auth)] = None
+    auth: Annotated[Auth | None, BeforeValidator(stated)] = None
     """Must be stated for the candidate to answer."""
+    understands: list[ClarkName] = []
+    """Header blocks that callers may mark mustUnderstand although the candidate does nothing with them."""
+    faults: FaultSettings = FaultSettings()
+    declared_faults: dict[str, DeclaredFault] = {}
+    """How declared faults go out, by their names in the WSDL."""
+    mirror: Annotated[Mirrored, BeforeValidator(mirrored)] = {}
+    """Recorded responses of legacy that encoded answers look like; relative to the configuration."""
+    gzip: bool = False
+    """Whether the candidate's answers are compressed for callers that accept it."""
+    validate_: Literal["off", "warn", "enforce"] = Field("off", alias="validate")
+    """Whether what is decoded for the candidate, and what it answers, must be valid by the WSDL's schemas."""
     address: Annotated[str | None, AfterValidator(lambda url: url and _address(url))] = None
     """The address in the published WSDL; by default the one that the caller used."""
+
+    @model_validator(mode="after")
+    def _asks_with_the_callers_credentials(self) -> "SoapSettings":
+        if self.auth and self.auth.probe:
+            if self.incumbent is None:
+                raise ValueError("auth: probe needs an `incumbent` that can be asked")
+            if self.incumbent.credentials:
+                raise ValueError("auth: probe needs `credentials: relay`, or legacy would say yes to everybody")
+        return self
 
     @model_validator(mode="after")
     def _decodes_what_it_relays(self) -> "SoapSettings":

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.soap.declarations import Unresolved, resolve
 from adapters.soap.documents import Document
-from adapters.soap.namespaces import BINDINGS, ENCODING, WSDL, QName, split
+from adapters.soap.namespaces import BINDINGS, ENCODINGS, WSDL, QName, split
 
 Node = Any
 """An lxml element."""
@@ -26,11 +26,14 @@ class Part:
 
 @dataclass(slots=True, frozen=True)
 class Body:
-    """What soap:body says: the namespace of an rpc wrapper, the parts that it takes, those that are headers."""
+    """What soap:body says: the namespace of an rpc wrapper, the parts that it takes, those that are headers.
+
+    `encoded`: after the rules of SOAP section 5."""
 
     namespace: str
     parts: tuple[str, ...] | None
     headers: frozenset[str]
+    encoded: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -55,6 +58,16 @@ class Bound:
     style: str
     action: str
     node: Node
+
+    @property
+    def encoded(self) -> bool:
+        """Whether a body of it is bound as encoded."""
+        return any(one.get("use") == "encoded" for one in self.node.iter(f"{_SOAP[self.version]}body"))
+
+    @property
+    def label(self) -> str:
+        """Style and use, as people call them: `rpc/encoded`."""
+        return f"{self.style}/{'encoded' if self.encoded else 'literal'}"
 
 
 class Definitions:
@@ -121,9 +134,12 @@ class Definitions:
         """The operation in the port type. Raises Unresolved."""
         operations = self._port_types.get(bound.port_type)
         nodes = [] if operations is None else operations.findall(f"{_W}operation")
-        node = next((one for one in nodes if one.get("name") == bound.operation), None)
-        if node is None:
+        nodes = [one for one in nodes if one.get("name") == bound.operation]
+        if not nodes:
             raise Unresolved(f"The port type {bound.port_type[1]} does not declare it.")
+        if len(nodes) > 1:
+            raise Unresolved(f"The port type {bound.port_type[1]} declares it {len(nodes)} times (overloading).")
+        node = nodes[0]
         sides = {side: node.find(_W + side) for side in ("input", "output")}
         if sides["input"] is None or sides["output"] is None:
             raise Unresolved("It has no input or no output; only request and response are served.")
@@ -131,7 +147,7 @@ class Definitions:
         return Abstract(self._name(sides["input"], "message"), self._name(sides["output"], "message"), faults)
 
     def body(self, bound: Bound, side: str) -> Body:
-        """What the binding says about the body of `input` or `output`. Raises Unresolved where it is not literal."""
+        """What the binding says about the body of `input` or `output`. Raises Unresolved where it is not served."""
         soap = _SOAP[bound.version]
         node = bound.node.find(_W + side)
         if node is not None and any(split(child.tag)[1] == "multipartRelated" for child in node):
@@ -139,11 +155,12 @@ class Definitions:
         said = None if node is None else node.find(f"{soap}body")
         if said is None:
             return Body("", None, frozenset())
-        if said.get("use") == "encoded" or ENCODING in said.get("encodingStyle", "").split():
-            raise Unresolved("It is bound as encoded (SOAP section 5), which is not served.")
+        encoded = said.get("use") == "encoded"
+        if encoded:
+            _refuse_unknown_encoding(bound, said.get("encodingStyle") or ENCODINGS[bound.version])
         parts = tuple(said.get("parts").split()) if said.get("parts") is not None else None
         headers = frozenset(head.get("part", "") for head in node.findall(f"{soap}header"))
-        return Body(said.get("namespace", ""), parts, headers)
+        return Body(said.get("namespace", ""), parts, headers, encoded)
 
     def parts(self, message: QName, body: Body) -> list[Part]:
         """The parts of the message that stand in the body. Raises Unresolved."""
@@ -152,12 +169,15 @@ class Definitions:
             return [part for part in found if part.name in body.parts]
         return [part for part in found if part.name not in body.headers] if len(found) > 1 else found
 
-    def detail(self, message: QName) -> QName:
-        """The element of a fault's detail. Raises Unresolved."""
+    def detail(self, bound: Bound, name: str, message: QName) -> tuple[QName, Part]:
+        """A fault's detail: the name of its element, and the part that says what it is. Raises Unresolved."""
         parts = [self._part(node) for node in self._message(message).findall(f"{_W}part")]
-        if len(parts) != 1 or parts[0].element is None:
-            raise Unresolved(f"The fault message {message[1]} must have one part that names an element.")
-        return parts[0].element
+        said = next((one for one in bound.node.iter(f"{_SOAP[bound.version]}fault") if one.get("name") == name), None)
+        if len(parts) == 1 and parts[0].element is not None:
+            return parts[0].element, parts[0]
+        if len(parts) == 1 and parts[0].type is not None and bound.style == "rpc":
+            return ("" if said is None else said.get("namespace", ""), parts[0].name), parts[0]
+        raise Unresolved(f"The fault message {message[1]} must have one part that names an element.")
 
     def _message(self, name: QName) -> Node:
         if name not in self._messages:
@@ -173,3 +193,10 @@ class Definitions:
     @staticmethod
     def _name(node: Node, attribute: str) -> QName:
         return resolve(node, node.get(attribute, ""))
+
+
+def _refuse_unknown_encoding(bound: Bound, style: str) -> None:
+    if bound.style != "rpc":
+        raise Unresolved("It is bound as document/encoded, which is not served.")
+    if not set(style.split()) & set(ENCODINGS.values()):
+        raise Unresolved(f"It is bound with the encoding style {style}, which is not served.")

@@ -3,60 +3,71 @@
 Everything that the schema says about our own output holds: order, counts, choices, types and facets.
 """
 
-import re
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
-from adapters.soap.decode import variant_labels
+from adapters.soap.escapes import escaped, escaped_attribute
 from adapters.soap.flaws import Flaw
-from adapters.soap.lexical import Simple
-from adapters.soap.namespaces import XML, QName
-from adapters.soap.particles import Anything, Complex, Element, Misfit, arrange, elements, highest, plain, text_of
+from adapters.soap.lexical import builtins
+from adapters.soap.namespaces import ENCODINGS, XML, XSD, QName
+from adapters.soap.particles import (
+    ANY,
+    ORDER,
+    Array,
+    Complex,
+    Element,
+    Wildcard,
+    elements,
+    highest,
+    plain,
+    text_of,
+    unruly,
+    variant_labels,
+)
+from adapters.soap.raw import rewritten
+from adapters.soap.writers import (
+    Body,
+    Content,
+    Write,
+    arranged,
+    attribute_text,
+    items_of,
+    leaf,
+    or_nil,
+    other_attributes,
+    qualified_content,
+    same_element,
+    sequence,
+    simple_content,
+    whole_element,
+)
 
-Write = Callable[[Any], str]
-"""A value to its element, tags included."""
-
-Body = Callable[[Mapping[str, Any]], tuple[str, str]]
-"""A mapping to the attributes of its start tag and to its content."""
-
-Content = Callable[[Mapping[str, Any]], str]
-"""A mapping to the content of its element."""
-
-_ILLEGAL = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-_illegal = re.compile(_ILLEGAL).search
-_special = re.compile(f"[&<>\r]|{_ILLEGAL}").search
-_special_in_attribute = re.compile(f'[&<>"\t\n\r]|{_ILLEGAL}').search
-_ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("\r"): "&#13;"}
-_ATTRIBUTE_ESCAPES = {**_ESCAPES, ord('"'): "&quot;", ord("\t"): "&#9;", ord("\n"): "&#10;"}
-
-
-def escaped(text: str) -> str:
-    """The text as it may stand between tags. Raises ValueError where XML 1.0 has no place for a character."""
-    return _escape(text, _ESCAPES) if _special(text) else text
-
-
-def escaped_attribute(text: str) -> str:
-    """The text as it may stand between double quotes. Raises ValueError as `escaped`."""
-    return _escape(text, _ATTRIBUTE_ESCAPES) if _special_in_attribute(text) else text
-
-
-def _escape(text: str, escapes: Mapping[int, str]) -> str:
-    if (match := _illegal(text)) is not None:
-        raise ValueError(f"XML cannot carry the character U+{ord(match[0]):04X}")
-    return text.translate(escapes)
+_BUILTINS = builtins()
+_KINDS: Mapping[type, str] = {
+    bool: "boolean", int: "int", float: "double", Decimal: "decimal", bytes: "base64Binary", datetime: "dateTime",
+    date: "date", time: "time", str: "string",
+}  # fmt: skip
+"""What a value is called where its type must be named."""
+_INT = range(-(1 << 31), 1 << 31)
 
 
 class Encoder:
     """Writers that share one set of namespace prefixes, each compiled once."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str = "") -> None:
+        """`encoding`: the SOAP version whose section 5 rules hold, "" for literal messages."""
+        self._encoding = encoding
         self._prefixes: dict[str, str] = {}
         self._bodies: dict[int, Body | None] = {}
+        self._arrays: dict[int, Write | None] = {}
 
     def declarations(self) -> str:
         """The xmlns attributes that every root element must carry; whole once all writers are compiled."""
         known = "".join(f' xmlns:{prefix}="{escaped_attribute(ns)}"' for ns, prefix in self._prefixes.items())
-        return f'{known} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+        style = f' soap:encodingStyle="{ENCODINGS[self._encoding]}"' if self._encoding else ""
+        return f'{known} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"{style}'
 
     def name(self, name: QName) -> str:
         """The prefixed name."""
@@ -66,16 +77,71 @@ class Encoder:
             return f"xml:{name[1]}"
         return f"{self._prefixes.setdefault(name[0], f'ns{len(self._prefixes)}')}:{name[1]}"
 
-    def element(self, element: Element, declarations: str = "") -> Write:
-        """A writer of the whole element; `declarations` stand in its start tag."""
-        tag, simple = self.name(element.name), text_of(element.type)
+    def root(self, element: Element, declarations: str = "") -> Write:
+        """A writer of Body's child; `declarations` stand in its start tag."""
+        return self._element(element, self.name(element.name), declarations)
+
+    def element(self, element: Element) -> Write:
+        """A writer of the whole element. By the rules of section 5, it has no namespace inside another."""
+        return self._element(element, element.name[1] if self._encoding else self.name(element.name), "")
+
+    def _element(self, element: Element, tag: str, declarations: str) -> Write:
+        start, end = f"{tag}{declarations}", f"</{tag}>"
+        kind, simple = element.type, text_of(element.type)
         if simple is not None:
-            write = _leaf(simple, f"<{tag}{declarations}>", f"</{tag}>")
-        elif isinstance(element.type, Anything):
-            write = _anything(f"<{tag}{declarations}>", f"</{tag}>")
+            write = leaf(simple, f"<{start}{self._typed(simple.qname)}>", end)
+        elif isinstance(kind, Array):
+            write = self._array(kind, start, end)
+        elif isinstance(kind, Complex):
+            write = whole_element(self.complex(kind), start, tag)
         else:
-            write = _element(self.complex(element.type), f"{tag}{declarations}", tag)  # type: ignore[arg-type]  # text_of took the simple ones
-        return _nillable(write, f'<{tag}{declarations} xsi:nil="true"/>' if element.nillable else "")
+            write = rewritten if isinstance(kind, Wildcard) else self._anything(element.name, start, end)
+        return or_nil(write, f'<{start} xsi:nil="true"/>' if element.nillable or self._encoding else "")
+
+    def _typed(self, name: QName | None) -> str:
+        """The xsi:type that encoded messages have."""
+        return f' xsi:type="{self.name(name)}"' if self._encoding and name else ""
+
+    def _anything(self, name: QName, start: str, end: str) -> Write:
+        """A writer of xs:anyType: text, another value with its type, or a whole element as XML text."""
+        types = {local: f' xsi:type="{self.name((XSD, local))}"' for local in (*_KINDS.values(), "long", "integer")}
+
+        def write(value: Any) -> str:
+            if isinstance(value, Mapping) and value.keys() == {ANY}:
+                return same_element(value[ANY], name, bool(self._encoding))
+            if isinstance(value, str):
+                return f"<{start}{types['string'] if self._encoding else ''}>{escaped(value)}{end}"
+            local = next((local for kind, local in _KINDS.items() if isinstance(value, kind)), None)
+            if local is None:
+                raise ValueError(f"expected a value, or an element as {ANY!r}, not {type(value).__name__}")
+            if local == "int" and value not in _INT:
+                local = "long" if -(1 << 63) <= value < 1 << 63 else "integer"
+            return f"<{start}{types[local]}>{_BUILTINS[local].format(value)}{end}"
+
+        return write
+
+    def _array(self, kind: Array, start: str, end: str) -> Write:
+        known = self._arrays.get(id(kind))
+        if known is None and id(kind) in self._arrays:
+            return lambda value: self._array(kind, start, end)(value)
+        if known is None:
+            self._arrays[id(kind)] = None
+            known = self._arrays[id(kind)] = self.element(Element(("", kind.item_name), kind.item, nillable=True))
+        label, version = self.name(kind.label or (XSD, "anyType")) + kind.rank, self._encoding or "1.1"
+        space = self.name((ENCODINGS[version], "Array")).partition(":")[0]
+        array = f' xsi:type="{space}:Array"'
+        size = (
+            f'{space}:arrayType="{label}[%d]"'
+            if version == "1.1"
+            else f'{space}:itemType="{label}" {space}:arraySize="%d"'
+        )
+        write_item = known
+
+        def write(value: Any) -> str:
+            items = items_of(value, 0, len(value) if isinstance(value, list | tuple) else 0, write_item)
+            return f"<{start}{array} {size % len(value)}>{items}{end}"
+
+        return write
 
     def complex(self, kind: Complex) -> Body:
         """A writer of attributes and content of this type, or of one derived from it."""
@@ -89,23 +155,31 @@ class Encoder:
 
     def _own(self, kind: Complex) -> Body:
         attributes = self._attributes(kind)
-        content = _text(kind.text) if kind.text is not None else self._content(kind)
+        content = simple_content(kind.text) if kind.text is not None else self._content(kind)
+        if kind.text is not None and kind.text.named:
+            attributes, content = qualified_content(kind.text, attributes)
         keys = {"#text"} if kind.text is not None else set(highest(kind.content))
-        known = keys | {one.key for one in kind.attributes}
+        known = keys | {one.key for one in kind.attributes} | ({ORDER} if unruly(kind.content) else set())
+        typed = self._typed(kind.name)
 
         def write(value: Mapping[str, Any]) -> tuple[str, str]:
             if not isinstance(value, Mapping):
                 raise ValueError(f"expected a mapping, not {type(value).__name__}")
             if not value.keys() <= known:
-                raise Flaw("unexpected_element", "is not in the schema here", min(value.keys() - known))
-            return attributes(value) if attributes else "", content(value)
+                more = value.keys() - known
+                if not kind.any_attribute or not all(key.startswith("@") for key in more):
+                    raise Flaw("unexpected_element", "is not in the schema here", min(more))
+                return typed + (attributes(value) if attributes else "") + other_attributes(
+                    value, sorted(more)
+                ), content(value)
+            return typed + (attributes(value) if attributes else ""), content(value)
 
         return write
 
     def _varied(self, kind: Complex, own: Body) -> Body:
         named = {label: name for name, label in variant_labels(kind).items()}
         bodies = {label: self._own_later(kind.variants[name]) for label, name in named.items()}
-        types = {label: f' xsi:type="{self.name(name)}"' for label, name in named.items()}
+        types = {label: "" if self._encoding else f' xsi:type="{self.name(name)}"' for label, name in named.items()}
 
         def write(value: Mapping[str, Any]) -> tuple[str, str]:
             if not isinstance(value, Mapping) or "@xsi:type" not in value:
@@ -135,14 +209,14 @@ class Encoder:
         return write
 
     def _attributes(self, kind: Complex) -> Callable[[Mapping[str, Any]], str] | None:
-        plan = [(f" {self.name(one.name)}=", one.key, one.type.format, one.required) for one in kind.attributes]
+        plan = [(f" {self.name(one.name)}=", one.key, attribute_text(one), one.required) for one in kind.attributes]
 
         def write(value: Mapping[str, Any]) -> str:
             text = ""
             for name, key, format, required in plan:
                 if key in value:
                     try:
-                        text += f'{name}"{escaped_attribute(format(value[key]))}"'
+                        text += format(name, value[key])
                     except ValueError as error:
                         raise Flaw("invalid_value", str(error), key) from None
                 elif required:
@@ -154,138 +228,8 @@ class Encoder:
     def _content(self, kind: Complex) -> Content:
         most = highest(kind.content)
         if plain(kind.content):
-            return _sequence([
+            return sequence([
                 (item.key, most[item.key] > 1, item.low, item.high, self.element(item))
                 for item in kind.content.items if isinstance(item, Element)
             ])  # fmt: skip
-        return _arranged(kind, {id(one): self.element(one) for one in elements(kind.content)}, most)
-
-
-def _leaf(simple: Simple, start: str, end: str) -> Write:
-    format = simple.format
-
-    def write(value: Any) -> str:
-        text = format(value)
-        if _special(text):
-            text = _escape(text, _ESCAPES)
-        return f"{start}{text}{end}"
-
-    if simple.choices is not None:
-        return _ready({text: f"{start}{escaped(text)}{end}" for text in simple.choices}, write)
-    return (lambda value: f"{start}{format(value)}{end}") if simple.safe else write
-
-
-def _ready(elements: Mapping[str, str], write: Write) -> Write:
-    """The few elements that there can be, written once; `write` tells what is wrong with any other value."""
-
-    def write_choice(value: Any) -> str:
-        ready = elements.get(value) if value.__class__ is str else None
-        return write(value) if ready is None else ready
-
-    return write_choice
-
-
-def _anything(start: str, end: str) -> Write:
-    def write(value: Any) -> str:
-        if not isinstance(value, str):
-            raise ValueError(f"expected text where the schema says anyType, not {type(value).__name__}")
-        return f"{start}{escaped(value)}{end}"
-
-    return write
-
-
-def _text(simple: Simple) -> Content:
-    def write(value: Mapping[str, Any]) -> str:
-        if "#text" not in value:
-            raise Flaw("missing_element", "is required", "#text")
-        try:
-            return escaped(simple.format(value["#text"]))
-        except ValueError as error:
-            raise Flaw("invalid_value", str(error), "#text") from None
-
-    return write
-
-
-def _element(body: Body, start: str, tag: str) -> Write:
-    def write(value: Any) -> str:
-        attributes, content = body(value)
-        return f"<{start}{attributes}>{content}</{tag}>"
-
-    return write
-
-
-def _nillable(write: Write, nil: str) -> Write:
-    def write_or_nil(value: Any) -> str:
-        if value is not None:
-            return write(value)
-        if not nil:
-            raise ValueError("is None, and the schema does not allow nil")
-        return nil
-
-    return write_or_nil
-
-
-def _sequence(plan: list[tuple[str, bool, int, int, Write]]) -> Content:
-    def write(value: Mapping[str, Any]) -> str:
-        text = ""
-        for key, many, low, high, write_item in plan:
-            if key not in value:
-                if low:
-                    raise Flaw("missing_element", "is required", key)
-                continue
-            try:
-                text += _items(value[key], low, high, write_item) if many else write_item(value[key])
-            except Flaw as flaw:
-                raise flaw.within(key) from None
-            except ValueError as error:
-                raise Flaw("invalid_value", str(error), key) from None
-        return text
-
-    return write
-
-
-def _items(values: Any, low: int, high: int, write: Write) -> str:
-    if not isinstance(values, list | tuple):
-        raise ValueError(f"expected a list, not {type(values).__name__}")
-    if not low <= len(values) <= high:
-        raise ValueError(f"has {len(values)} items, allowed is {low} to {high}")
-    text = ""
-    for index, value in enumerate(values):
-        try:
-            text += write(value)
-        except Flaw as flaw:
-            raise flaw.within(f"[{index}]") from None
-        except ValueError as error:
-            raise Flaw("invalid_value", str(error), f"[{index}]") from None
-    return text
-
-
-def _arranged(kind: Complex, writers: Mapping[int, Write], most: Mapping[str, int]) -> Content:
-    def grouped(value: Mapping[str, Any]) -> dict[str, list[Any]]:
-        values = {key: value[key] if most[key] > 1 else [value[key]] for key in most if key in value}
-        for key, items in values.items():
-            if not isinstance(items, list | tuple):
-                raise Flaw("invalid_value", f"expected a list, not {type(items).__name__}", key)
-        return values
-
-    def write(value: Mapping[str, Any]) -> str:
-        try:
-            placed = arrange(kind.content, grouped(value))
-        except Misfit as misfit:
-            words = "is required" if misfit.reason == "missing_element" else "may not occur beside the others"
-            raise Flaw(misfit.reason, words, misfit.key) from None
-        return "".join(
-            _placed(writers[id(one)], one.key, item, index, most[one.key] > 1) for one, item, index in placed
-        )
-
-    return write
-
-
-def _placed(write: Write, key: str, item: Any, index: int, many: bool) -> str:
-    where = f"{key}[{index}]" if many else key
-    try:
-        return write(item)
-    except Flaw as flaw:
-        raise flaw.within(where) from None
-    except ValueError as error:
-        raise Flaw("invalid_value", str(error), where) from None
+        return arranged(kind, {id(one): self.element(one) for one in elements(kind.content)}, most)

@@ -1,5 +1,6 @@
 """Looks at the beginning of an envelope, as far as its Body's first child, and says what it is."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat  # events only, stopped at any DOCTYPE, so nothing is ever expanded
@@ -8,6 +9,8 @@ from adapters.soap.namespaces import VERSIONS, QName
 
 HEAD = 1 << 16
 """Bytes that are looked at."""
+
+_ENVELOPE = re.compile(rb"<(?:[\w.\-]+:)?Envelope[\s>]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,6 +70,11 @@ def sniff(head: bytes) -> Sniffed:
     except (expat.ExpatError, ValueError, LookupError):
         return _NOTHING if child is None else Sniffed(version, child)
     return Sniffed(version, child)
+
+
+def is_other_version(body: bytes) -> bool:
+    """Whether it is an envelope of a version that nobody here speaks."""
+    return sniff(body[:HEAD]).version is None and _ENVELOPE.search(body[:1024]) is not None
 
 
 def _stop(*args: Any) -> None:

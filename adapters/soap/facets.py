@@ -6,6 +6,7 @@ pattern is left unchecked where XML Schema's expression has no cheap equal in Py
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.soap.lexical import Simple, collapsed, replaced
@@ -16,11 +17,19 @@ Facets = Mapping[str, Sequence[str]]
 Check = Callable[[Any, str], None]
 """Raises ValueError where the value, or its text, breaks a facet."""
 
+FACETS = frozenset({
+    "enumeration", "fractionDigits", "length", "maxExclusive", "maxInclusive", "maxLength", "minExclusive",
+    "minInclusive", "minLength", "pattern", "simpleType", "totalDigits", "whiteSpace",
+})  # fmt: skip
+"""What may stand in a restriction beside attributes."""
+
 _FOREIGN = re.compile(r"\\[iIcCpP]|-\[")
 
 
 def restricted(name: str, base: Simple, facets: Facets) -> Simple:
-    """The simple type `base` with these facets on top."""
+    """The simple type `base` with these facets on top. Those of qualified names are not checked: prefixes differ."""
+    if base.named:
+        return replace(base, name=name, qname=None)
     if "whiteSpace" in facets and facets["whiteSpace"][0] != base.blank:
         base = _respaced(base, facets["whiteSpace"][0])
     checks = [*_lengths(facets), *_bounds(base, facets), *_digits(facets), *_patterns(facets)]

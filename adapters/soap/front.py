@@ -4,22 +4,28 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from adapters.soap import envelope
+from adapters.soap.access import Access, Admission
 from adapters.soap.config import SoapSettings
-from adapters.soap.envelope import sniff
+from adapters.soap.content import beginning, compressed, version_of
+from adapters.soap.envelope import is_other_version, sniff
 from adapters.soap.exchange import Exchange, Gone, TooLarge
-from adapters.soap.faults import fault
+from adapters.soap.faults import Details
+from adapters.soap.namespaces import RPC12
 from adapters.soap.publish import Published
 from adapters.soap.relay import HttpRequest, Relay
+from adapters.soap.selection import Selected, select
 from adapters.soap.wsdl import Contract, Operation
 from gateway.contract import (
     ASGI,
     By,
     Call,
+    Codec,
+    Denied,
     Failed,
     Gateway,
     IncumbentFailed,
     IncumbentTimeout,
+    Made,
     Message,
     Raw,
     Receive,
@@ -33,23 +39,25 @@ _LEGACY_LATE = "The service behind this address did not answer in time. The call
 _LEGACY_AWAY = "The service behind this address cannot be reached. The call may have taken effect."
 _NOBODY = "Nobody answers this call: the service has no such operation, or it is not served here. Check the request."
 _FAILED = "The call could not be answered. Try again later."
+_NO_PROCEDURE = Details(((RPC12, "ProcedureNotPresent"),))
 _HOST = re.compile(r"[A-Za-z0-9._-]+(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?")
-_ACTION = re.compile(r'action\s*=\s*(?:"([^"]*)"|([^\s;]+))', re.IGNORECASE)
 
 
 class SoapFront:
     """gateway.contract.Front for one address, as raw ASGI."""
 
     def __init__(
-        self, name: str, settings: SoapSettings, contract: Contract, published: Published, relay: Relay | None,
-        gateway: Gateway,
+        self, name: str, settings: SoapSettings, contract: Contract, codecs: Mapping[str, Codec], published: Published,
+        relay: Relay | None, gateway: Gateway, access: Access,
     ) -> None:  # fmt: skip
         self._name = name
         self._settings = settings
         self._contract = contract
+        self._codecs = codecs
         self._published = published
         self._relay = relay
         self._gateway = gateway
+        self._access = access
 
     def routes(self) -> Mapping[str, ASGI]:
         """The adapter's path and everything below it."""
@@ -80,47 +88,49 @@ class SoapFront:
 
     async def _post(self, exchange: Exchange) -> None:
         request = exchange.request
-        operation, reason = self._operation(exchange)
+        child = sniff(_head(request)).body_child
+        selected = select(self._contract, child, exchange.headers, request.media)
+        operation = selected.operation
         if operation is None:
-            return await self._pass(exchange, "", reason)
+            return await self._pass(exchange, "", "no_operation")
         decision = self._gateway.decide(self._name, operation.name, None)
         if decision is None:
             return await self._pass(exchange, operation.name, "no_route")
+        if selected.other and decision.by is By.INCUMBENT:
+            return await self._pass(exchange, operation.name, "ambiguous")
         if exchange.whole and len(request.body) <= self._settings.max_decode:
-            return await self._answer(exchange, operation)
+            return await self._answer(exchange, operation, selected)
         if decision.by is By.INCUMBENT:
             return await self._pass(exchange, operation.name, "too_large")
         await self._refuse(exchange, operation.name, "over_max_decode", self._settings.max_decode)
 
-    async def _answer(self, exchange: Exchange, operation: Operation) -> None:
-        request = exchange.request
-        call = Call(self._name, operation.name, request, operation.codec, timeout=self._settings.timeout)
+    async def _answer(self, exchange: Exchange, operation: Operation, selected: Selected) -> None:
+        request, codec = exchange.request, self._codecs[operation.name]
+        admission = self._access.admission(exchange.scope, request, selected, operation)
+        call = Call(
+            self._name, operation.name, request, codec, timeout=self._settings.timeout, admission=admission
+        )  # fmt: skip
         try:
             [answer] = await self._gateway.answer([call])
         except Exception:
             # A caller's parser can read nothing but a fault; what happened is for the server's log.
-            await exchange.send(fault(_version(request), code="Server", reason=_FAILED))
+            await exchange.send(self._access.faults(version_of(request), "Server", _FAILED))
             raise
         if isinstance(answer, Failed):
-            await exchange.send(_failure(request, answer.error))
-        else:
-            await exchange.reply(answer.raw)
+            return await exchange.reply(self._failed(request, answer.error, admission))
+        raw = admission.answered(answer)
+        packed = isinstance(answer, Made) and self._settings.gzip
+        await exchange.reply(compressed(raw, exchange.headers) if packed else raw)
 
-    def _operation(self, exchange: Exchange) -> tuple[Operation | None, str]:
-        """The operation, by Body's child and then by SOAPAction, or why there is none: they may contradict."""
-        child = sniff(exchange.request.body[: envelope.HEAD]).body_child
-        by_element = self._contract.by_element(child) if child else None
-        by_action = self._contract.by_action(_action(exchange))
-        if by_element and by_action and by_element is not by_action:
-            return None, "ambiguous"
-        return by_element or by_action, "no_operation"
+    def _failed(self, request: HttpRequest, error: UnderstudyError, admission: Admission) -> Raw:
+        return error.raw if isinstance(error, Denied) else admission.failed(self._failure(request, error))
 
     async def _pass(self, exchange: Exchange, operation: str, reason: str) -> None:
         """Has the incumbent answer, unobserved; counted once, by how it ended."""
         request = exchange.request
         if self._relay is None or _climbs(request.below):
             self._gateway.passed(self._name, operation, "refused")
-            return await exchange.send(fault(_version(request), code="Client", reason=_NOBODY))
+            return await exchange.send(self._nobody(request))
         more = None if exchange.whole else exchange.more(self._settings.max_relay)
         try:
             raw = await self._relay.stream(request, more, exchange.stated if more else len(request.body))
@@ -129,14 +139,29 @@ class SoapFront:
         except IncumbentFailed as error:
             late = isinstance(error, IncumbentTimeout)
             self._gateway.passed(self._name, operation, "timeout" if late else "unreachable")
-            return await exchange.send(_failure(request, error))
+            return await exchange.send(self._failure(request, error))
         self._gateway.passed(self._name, operation, reason)
         await exchange.reply(raw)
 
     async def _refuse(self, exchange: Exchange, operation: str, reason: str, most: int) -> None:
         self._gateway.passed(self._name, operation, reason)
         sentence = f"The request is larger than {most} bytes, the most that is accepted here. Send less at once."
-        await exchange.send(fault(_version(exchange.request), code="Client", reason=sentence))
+        await exchange.send(self._access.faults(version_of(exchange.request), "Client", sentence))
+
+    def _nobody(self, request: HttpRequest) -> Raw:
+        version = version_of(request)
+        return self._access.faults(version, "Client", _NOBODY, _NO_PROCEDURE if version == "1.2" else Details())
+
+    def _failure(self, request: HttpRequest, error: UnderstudyError) -> Raw:
+        """The fault for a call that nobody answered. The insides of our network are none of the caller's business."""
+        version, fault = version_of(request), self._access.faults
+        if isinstance(error, Undecodable) and error.reason == "not_soap" and is_other_version(_head(request)):
+            return fault(version, "VersionMismatch", "The envelope is neither of SOAP 1.1 nor of SOAP 1.2.")
+        if isinstance(error, Undecodable | Unmappable):
+            return fault(version, "Client", f"{str(error).rstrip('.')}. Correct the request and send it again.")
+        if isinstance(error, IncumbentFailed):
+            return fault(version, "Server", _LEGACY_LATE if isinstance(error, IncumbentTimeout) else _LEGACY_AWAY)
+        return fault(version, "Server", _FAILED)
 
     def _address(self, exchange: Exchange) -> str:
         """Where the caller reached us: as configured, else as a proxy says, else as the request does."""
@@ -153,29 +178,8 @@ class SoapFront:
         return f"{scheme if scheme in ('http', 'https') else scope['scheme']}://{host}{self._settings.path}"
 
 
-def _failure(request: HttpRequest, error: UnderstudyError) -> Raw:
-    """The fault for a call that nobody answered. The insides of our network are none of the caller's business."""
-    version = _version(request)
-    if isinstance(error, Undecodable | Unmappable):
-        return fault(version, code="Client", reason=f"{error} Correct the request and send it again.")
-    if isinstance(error, IncumbentFailed):
-        reason = _LEGACY_LATE if isinstance(error, IncumbentTimeout) else _LEGACY_AWAY
-        return fault(version, code="Server", reason=reason)
-    return fault(version, code="Server", reason=_FAILED)
-
-
-def _version(request: HttpRequest) -> str | None:
-    """The caller's SOAP version, for a fault."""
-    media = "1.2" if request.media.lower().startswith("application/soap+xml") else None
-    return sniff(request.body[: envelope.HEAD]).version or media
-
-
-def _action(exchange: Exchange) -> str:
-    """SOAPAction of SOAP 1.1, else the action parameter of 1.2's content type."""
-    if action := exchange.headers.get(b"soapaction", b"").decode("latin-1").strip():
-        return action
-    match = _ACTION.search(exchange.request.media)
-    return (match[1] or match[2] or "") if match else ""
+def _head(request: HttpRequest) -> bytes:
+    return beginning(request.body, request.media)
 
 
 def _first(values: Mapping[bytes, bytes], name: bytes) -> str:

@@ -8,7 +8,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,7 @@ from adapters.soap.moments import (
     parse_datetime,
     parse_time,
 )
+from adapters.soap.namespaces import XSD, QName
 
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -41,6 +42,10 @@ class Simple:
     blank: str = "collapse"
     kind: type = str
     choices: frozenset[str] | None = None
+    named: bool = False
+    """Whether its value is a qualified name, whose prefix only the element can tell."""
+    qname: QName | None = None
+    """Its name in full, where it has one."""
 
     @property
     def safe(self) -> bool:
@@ -94,7 +99,7 @@ def _qualified(name: str) -> Simple:
             raise ValueError(f"the prefix of {text[:60]!r} would mean nothing in the message that is written")
         return text
 
-    return Simple(name, read.parse, format)
+    return Simple(name, read.parse, format, named=True)
 
 
 def _parse_boolean(text: str) -> bool:
@@ -267,4 +272,4 @@ def builtins() -> dict[str, Simple]:
     known = {one.name: one for one in types}
     for name, item in (("NMTOKENS", "NMTOKEN"), ("IDREFS", "IDREF"), ("ENTITIES", "ENTITY")):
         known[name] = listed(name, known[item])
-    return known
+    return {name: replace(one, qname=(XSD, name)) for name, one in known.items()}

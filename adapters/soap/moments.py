@@ -1,7 +1,8 @@
 """Dates and times of XML Schema: text to value and back, by their lexical forms.
 
-Fractions of a second beyond microseconds are cut, and the zone of an xs:date is checked and dropped. Everything here
-raises ValueError with a message that says what was expected. Source: XML Schema Part 2, 3.2.7 to 3.2.9.
+Python's types know neither the zone of a date nor fractions beyond microseconds. Where a text has one, its value is a
+subclass that keeps it and writes it again; it compares as the plain value does. Everything here raises ValueError with
+a message that says what was expected. Source: XML Schema Part 2, 3.2.7 to 3.2.9.
 """
 
 import re
@@ -15,6 +16,24 @@ ZONE = r"(Z|[+-][0-9]{2}:[0-9]{2})?"
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})" + ZONE)
 _TIME = re.compile(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?" + ZONE)
 _DATETIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?" + ZONE + ")")
+
+
+class ZonedDate(date):
+    """A date with the zone that its text had. Equal to the same day in any zone."""
+
+    zone: str = ""
+
+
+class FineTime(time):
+    """A time whose text has more digits than microseconds: `fraction` has them all."""
+
+    fraction: str = ""
+
+
+class FineDatetime(datetime):
+    """A moment whose text has more digits than microseconds: `fraction` has them all."""
+
+    fraction: str = ""
 
 
 def _zone(text: str | None) -> tzinfo | None:
@@ -49,16 +68,19 @@ def parse_date(text: str) -> date:
     if match is None:
         raise ValueError(f"{text[:60]!r} is no date")
     year, month, day, zone = match.groups()
-    if zone:
-        _zone(zone)
-    return date(int(year), int(month), int(day))
+    if not zone:
+        return date(int(year), int(month), int(day))
+    _zone(zone)
+    zoned = ZonedDate(int(year), int(month), int(day))
+    zoned.zone = zone
+    return zoned
 
 
 def format_date(value: Any) -> str:
     """The text of a date."""
     if not isinstance(value, date) or isinstance(value, datetime):
         raise ValueError(f"expected a date, not {type(value).__name__}")
-    return value.isoformat()
+    return value.isoformat() + value.zone if isinstance(value, ZonedDate) else value.isoformat()
 
 
 def _parse_clock(text: str) -> tuple[time, bool]:
@@ -67,8 +89,13 @@ def _parse_clock(text: str) -> tuple[time, bool]:
         raise ValueError(f"{text[:60]!r} is no time")
     hour, minute, second, fraction, zone = match.groups()
     micros = int(fraction[:6].ljust(6, "0")) if fraction else 0
-    midnight = (hour, minute, second, micros) == ("24", "00", "00", 0)
-    return time(0 if midnight else int(hour), int(minute), int(second), micros, _zone(zone)), midnight
+    midnight = (hour, minute, second, (fraction or "").strip("0")) == ("24", "00", "00", "")
+    clock = (0 if midnight else int(hour), int(minute), int(second), micros, _zone(zone))
+    if fraction is None or not fraction[6:].rstrip("0"):
+        return time(*clock), midnight
+    fine = FineTime(*clock)
+    fine.fraction = fraction
+    return fine, midnight
 
 
 def parse_time(text: str) -> time:
@@ -80,7 +107,13 @@ def format_time(value: Any) -> str:
     """The text of a time."""
     if not isinstance(value, time):
         raise ValueError(f"expected a time, not {type(value).__name__}")
-    return value.replace(tzinfo=None).isoformat() + _zoned(value.utcoffset())
+    return _written(value.replace(tzinfo=None).isoformat(), value) + _zoned(value.utcoffset())
+
+
+def _written(text: str, value: Any) -> str:
+    """The text with the digits that the value was read with."""
+    fraction = value.fraction if isinstance(value, FineTime | FineDatetime) else ""
+    return f"{text.partition('.')[0]}.{fraction}" if fraction else text
 
 
 def parse_datetime(text: str) -> datetime:
@@ -90,6 +123,10 @@ def parse_datetime(text: str) -> datetime:
         raise ValueError(f"{text[:60]!r} is no dateTime")
     clock, midnight = _parse_clock(match[2])
     moment = datetime.combine(date.fromisoformat(match[1]), clock)
+    if isinstance(clock, FineTime) and not midnight:
+        fine = FineDatetime.combine(moment.date(), clock)
+        fine.fraction = clock.fraction
+        return fine
     try:
         return moment + timedelta(days=1) if midnight else moment
     except OverflowError:
@@ -100,4 +137,4 @@ def format_datetime(value: Any) -> str:
     """The text of a moment."""
     if not isinstance(value, datetime):
         raise ValueError(f"expected a date and time, not {type(value).__name__}")
-    return value.replace(tzinfo=None).isoformat() + _zoned(value.utcoffset())
+    return _written(value.replace(tzinfo=None).isoformat(), value) + _zoned(value.utcoffset())

@@ -13,6 +13,9 @@ XSD = "http://www.w3.org/2001/XMLSchema"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XML = "http://www.w3.org/XML/1998/namespace"
 ENCODING = "http://schemas.xmlsoap.org/soap/encoding/"
+ENCODING12 = "http://www.w3.org/2003/05/soap-encoding"
+ENCODINGS = {"1.1": ENCODING, "1.2": ENCODING12}
+RPC12 = "http://www.w3.org/2003/05/soap-rpc"
 
 NIL = f"{{{XSI}}}nil"
 TYPE = f"{{{XSI}}}type"

@@ -1,13 +1,20 @@
 """What a message is made of: elements, groups and types as the schema declares them, and how values fit into groups."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import Any
 
 from adapters.soap.lexical import Simple
-from adapters.soap.namespaces import QName
+from adapters.soap.namespaces import QName, clark
 
 UNBOUNDED = 1 << 62
+
+ANY = "#any"
+"""The key of what a wildcard takes, each element as XML text; also of an xs:anyType that is more than text."""
+
+ORDER = "#order"
+"""The key that keeps in which order elements came where a repeated group leaves that open: their keys, one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -15,7 +22,7 @@ class Element:
     """An element's declaration where it stands; `key` is its name in a payload."""
 
     name: QName
-    type: "Simple | Complex | Anything"
+    type: "Simple | Complex | Anything | Array | Wildcard"
     low: int = 1
     high: int = 1
     nillable: bool = False
@@ -48,7 +55,22 @@ class Attribute:
 
 @dataclass(slots=True, eq=False)
 class Anything:
-    """xs:anyType: read as text or as nested mappings of text, written only where it is text."""
+    """xs:anyType: a value where xsi:type names a built-in type, text, or `{"#any": the whole element as XML}`."""
+
+
+@dataclass(slots=True, eq=False)
+class Wildcard:
+    """xs:any: each element that it takes is kept as XML text."""
+
+
+@dataclass(slots=True, eq=False)
+class Array:
+    """An array of SOAP section 5: a list, whatever its items are called. `label` is what arrayType calls an item."""
+
+    item: "Simple | Complex | Anything | Array | Wildcard" = field(default_factory=Anything)
+    label: QName | None = None
+    rank: str = ""
+    item_name: str = "item"
 
 
 @dataclass(slots=True, eq=False)
@@ -60,15 +82,22 @@ class Complex:
     attributes: list[Attribute] = field(default_factory=list)
     text: Simple | None = None
     abstract: bool = False
-    wildcard: bool = False
+    mixed: bool = False
+    any_attribute: bool = False
     variants: "dict[QName, Complex]" = field(default_factory=dict)
 
 
-def text_of(kind: "Simple | Complex | Anything") -> Simple | None:
+def text_of(kind: "Simple | Complex | Anything | Array | Wildcard") -> Simple | None:
     """The simple type of an element that has text and nothing else, whose value is then that of the text."""
     if isinstance(kind, Complex):
-        return None if kind.attributes or kind.variants or kind.abstract else kind.text
+        return None if kind.attributes or kind.any_attribute or kind.variants or kind.abstract else kind.text
     return kind if isinstance(kind, Simple) else None
+
+
+def variant_labels(kind: Complex) -> Mapping[QName, str]:
+    """How a derived type is named in a payload: its local name, or `{namespace}local` where that is ambiguous."""
+    locals_ = [name[1] for name in kind.variants]
+    return {name: name[1] if locals_.count(name[1]) == 1 else clark(name) for name in kind.variants}
 
 
 class Misfit(Exception):
@@ -117,23 +146,36 @@ def plain(group: Group) -> bool:
     return single and len(keys) == len(group.items) == len(set(keys))
 
 
-def arrange(group: Group, values: Mapping[str, list[Any]]) -> list[tuple[Element, Any, int]]:
+def arrange(
+    group: Group, values: Mapping[str, list[Any]], order: Sequence[str] | None = None
+) -> list[tuple[Element, Any, int]]:
     """The values by key in the order that the group asks for, each with its element and index. Raises Misfit.
 
-    Where a choice repeats, the order among different elements is not kept: one kind follows the other."""
-    bag = _Bag(values)
+    Where a group repeats, several orders may fit: `order` has the keys as they shall follow each other. Without it
+    one kind of a repeated choice follows the other."""
+    bag = _Bag(values, order)
     bag.take(group)
     for key, items in values.items():
         if bag.taken.get(key, 0) < len(items):
             raise Misfit("unexpected_element", key)
+    if order is not None and [element.key for element, _, _ in bag.placed] != list(order):
+        raise Misfit("unexpected_element", ORDER)
     return bag.placed
+
+
+def unruly(group: Group) -> bool:
+    """Whether the group leaves open in which order different elements follow each other: one that repeats."""
+    groups = [item for item in group.items if isinstance(item, Group)]
+    several = len({element.key for element in elements(group)}) > 1
+    return (group.high > 1 and several) or any(unruly(item) for item in groups)
 
 
 class _Bag:
     """Values on their way into a group."""
 
-    def __init__(self, values: Mapping[str, list[Any]]) -> None:
+    def __init__(self, values: Mapping[str, list[Any]], order: Sequence[str] | None) -> None:
         self.values = values
+        self.order = order
         self.taken: dict[str, int] = {}
         self.placed: list[tuple[Element, Any, int]] = []
 
@@ -144,6 +186,18 @@ class _Bag:
         if isinstance(item, Element):
             return self.left(item.key) > 0
         return any(self.touches(part) for part in item.items)
+
+    def next(self) -> str | None:
+        """The key that shall come next, where an order is given."""
+        return self.order[len(self.placed)] if self.order and len(self.placed) < len(self.order) else None
+
+    def run(self, element: Element) -> int:
+        """How many values of this element shall follow now."""
+        most = min(self.left(element.key), element.high)
+        if self.order is None:
+            return most
+        ahead = islice(self.order, len(self.placed), len(self.placed) + most)
+        return sum(1 for _ in takewhile(element.key.__eq__, ahead))
 
     def lacks(self, item: Element | Group) -> str | None:
         """The first key that is needed for one more round of this item and is not there."""
@@ -171,7 +225,7 @@ class _Bag:
             raise Misfit("missing_element", key)
 
     def _take_element(self, element: Element) -> None:
-        count = min(self.left(element.key), element.high)
+        count = self.run(element)
         if count < element.low:
             raise Misfit("missing_element", element.key)
         start = self.taken.get(element.key, 0)
@@ -189,8 +243,10 @@ class _Bag:
     def _branch(self, choice: Group) -> Element | Group:
         """Of the branches that have a value, a complete one that takes the most keys."""
 
-        def fitness(item: Element | Group) -> tuple[bool, int]:
+        following = self.next()
+
+        def fitness(item: Element | Group) -> tuple[bool, bool, int]:
             keys = {item.key} if isinstance(item, Element) else {element.key for element in elements(item)}
-            return self.lacks(item) is None, sum(self.left(key) > 0 for key in keys)
+            return following in keys, self.lacks(item) is None, sum(self.left(key) > 0 for key in keys)
 
         return max((item for item in choice.items if self.touches(item)), key=fitness)

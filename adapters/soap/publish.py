@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from adapters.soap.documents import Document, local_path
-from adapters.soap.encode import escaped_attribute
+from adapters.soap.escapes import escaped_attribute
 from adapters.soap.markup import Edit, Span, Text, attribute, spans
 from adapters.soap.namespaces import BINDINGS, HTTP_BINDING, WSDL, XSD, QName
 from adapters.soap.wsdl import Contract

@@ -4,16 +4,26 @@ No DOCTYPE, no entity but XML's own five, no XML version but 1.0, nothing fetche
 """
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from xml.parsers import expat  # only to find a DOCTYPE, and stopped there
 
 from lxml import etree
 
+from adapters.soap.names import Names, apart
+from adapters.soap.namespaces import MEDIA
 from gateway.contract import Undecodable
 
+Result = TypeVar("Result")
+
+LARGE = 1 << 15
+"""Bytes of a message from which it is parsed in a thread of its own."""
 DEPTH = 64
 ELEMENTS = 200_000
 ATTRIBUTES = 512
+
+_SHORTEST, _SMALLEST = len(' a=""'), len("<a/>")
+"""Bytes of an attribute and of an element at least."""
 
 _DECLARATION = re.compile(
     rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*([\"'])([^\"'<>]*)\1"
@@ -26,39 +36,72 @@ _ENCODINGS = {
     "utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be", "iso-8859-1": "latin-1", "latin1": "latin-1",
     "iso-8859-15": "iso-8859-15", "windows-1252": "cp1252",
 }  # fmt: skip
+_PLAIN = tuple(
+    b"".join((b"<?xml version=", quote, b"1.0", quote, b" encoding=", quote, name, quote, b"?>"))
+    for quote in (b'"', b"'") for name in (b"utf-8", b"UTF-8")
+)  # fmt: skip
+_PLAIN_MEDIA = frozenset({*MEDIA.values(), "text/xml", "text/xml;charset=UTF-8", 'text/xml; charset="utf-8"'})
+"""What nearly all messages begin with and are called: nothing about them has to be found out."""
+tokens = re.compile(rb"<([^/>][^>]*)").findall
+"""What stands between `<` and `>`, but for end tags."""
 _too_deep = etree.XPath("boolean(" + "/*" * (DEPTH + 1) + ")")
 
 
 class Reader:
     """Parses messages of up to `limit` bytes."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, names: Names | None = None) -> None:
+        """`names`: what lxml may remember in this thread; without it, everything."""
         self._limit = limit
-        self._parser = etree.XMLParser(
-            resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
-            remove_pis=True, encoding="utf-8",
-        )  # fmt: skip
+        self._names = names
+        self._parser = _parser()
+
+    def read(self, body: bytes, media: str, use: Callable[[Any], Result]) -> Result:
+        """What `use` makes of the root element, which must not outlive it. Raises Undecodable, and what `use` does."""
+        body = self._safe(body, media)
+        if self._names is None:
+            return use(_root(body, self._parser))
+        # The names of a large message take longer to look through than a thread takes to start.
+        if len(body) <= LARGE and self._names.admit(body, tokens(body)):
+            return use(_root(body, self._parser))
+        return apart(lambda: use(_root(body, _parser())))
 
     def root(self, body: bytes, media: str) -> Any:
         """The root element. Raises Undecodable."""
+        return _root(self._safe(body, media), self._parser)
+
+    def _safe(self, body: bytes, media: str) -> bytes:
+        """The message in UTF-8, within limits."""
         if len(body) > self._limit:
             raise Undecodable(f"The message has {len(body)} bytes, {self._limit} are decoded at most.", "too_large")
         body = unified(body, media)
-        starts = body.count(b"<") - body.count(b"</")
-        _refuse_excess(body, starts)
-        try:
-            root = etree.fromstring(body, self._parser)
-        except (etree.XMLSyntaxError, ValueError) as error:
-            raise _syntax(error) from None
-        if starts > DEPTH and _too_deep(root):
-            raise Undecodable(f"The message is nested deeper than {DEPTH} elements.", "too_deep")
-        return root
+        _refuse_excess(body)
+        return body
+
+
+def _parser() -> Any:
+    return etree.XMLParser(
+        resolve_entities="internal", no_network=True, load_dtd=False, huge_tree=False, remove_comments=True,
+        remove_pis=True, encoding="utf-8",
+    )  # fmt: skip
+
+
+def _root(body: bytes, parser: Any) -> Any:
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise _syntax(error) from None
+    if len(body) > _SMALLEST * DEPTH and _too_deep(root):
+        raise Undecodable(f"The message is nested deeper than {DEPTH} elements.", "too_deep")
+    return root
 
 
 def unified(body: bytes, media: str) -> bytes:
     """The message in UTF-8 whatever it came in: by its byte order mark, then the media type, then its declaration.
 
     Raises Undecodable for another encoding, broken text, or an XML version other than 1.0."""
+    if body.startswith(_PLAIN) and media in _PLAIN_MEDIA:
+        return body
     encoding = encoding_of(body, media)
     if encoding != "utf-8":
         try:
@@ -94,12 +137,12 @@ def encoding_of(body: bytes, media: str) -> str:
     return _ENCODINGS[name]
 
 
-def _refuse_excess(body: bytes, starts: int) -> None:
-    if starts > ELEMENTS:
+def _refuse_excess(body: bytes) -> None:
+    if len(body) > _SMALLEST * ELEMENTS and body.count(b"<") - body.count(b"</") > ELEMENTS:
         raise Undecodable(f"The message has more than {ELEMENTS} elements.", "too_large")
-    if b"<!DOCTYPE" in body and _has_doctype(body):
+    if b"!" in body and b"<!DOCTYPE" in body and _has_doctype(body):
         raise Undecodable("The message has a DOCTYPE, which SOAP forbids.", "doctype")
-    if body.count(b"=") > ATTRIBUTES and _most_attributes(body) > ATTRIBUTES:
+    if len(body) > _SHORTEST * ATTRIBUTES and body.count(b"=") > ATTRIBUTES and _most_attributes(body) > ATTRIBUTES:
         raise Undecodable(f"An element of the message has more than {ATTRIBUTES} attributes.", "too_large")
 
 

@@ -5,11 +5,12 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from adapters.soap.connection import Connection
 from adapters.soap.pool import Pool
+from adapters.soap.readdress import readdressed
 from gateway.contract import Call, IncumbentTimeout, IncumbentUnreachable, Raw
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -48,9 +49,12 @@ class Relay:
 
     def __init__(
         self, url: str, *, timeout: float = 5.0, connections: int = 64, max_decode: int = 1 << 20,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None = None, authorization: bytes | None = None, readdress: bool = False,
     ) -> None:  # fmt: skip
-        """`timeout` in seconds bounds a call, and each wait of a stream. `tls` is for https; default: the system's."""
+        """`timeout` in seconds bounds a call, and each wait of a stream. `tls` is for https; default: the system's.
+
+        `authorization` stands in for that of every caller. With `readdress` a request's wsa:To becomes `url`: apart
+        from these two, a request goes as it came."""
         parts = urlsplit(url)
         secure = parts.scheme == "https"
         host, port = parts.hostname or "", parts.port or (443 if secure else 80)
@@ -60,12 +64,15 @@ class Relay:
         self._pool = Pool(host, port, (tls or ssl.create_default_context()) if secure else None, connections)
         self._timeout = timeout
         self._max_decode = max_decode
+        self._authorization = authorization
+        self._not_sent = _NOT_SENT | {b"authorization"} if authorization else _NOT_SENT
+        self._url = url if readdress else None
 
     async def call(self, call: Call, timeout: float) -> Raw:
         """The incumbent's own answer within `timeout` seconds and never more than the relay's own, sent once; what is
         over `max_decode` is in `rest`. Raises IncumbentUnreachable or IncumbentTimeout."""
         timeout = min(timeout, self._timeout)
-        request = call.raw if isinstance(call.raw, HttpRequest) else _bare(call.raw)
+        request = self._readdressed(call.raw if isinstance(call.raw, HttpRequest) else _bare(call.raw))
         with self._translated(timeout):
             async with asyncio.timeout(timeout):
                 connection = await self._pool.take(timeout)
@@ -84,6 +91,8 @@ class Relay:
         bounded by the timeout. What `more` raises ends the exchange and passes through.
 
         Raises IncumbentUnreachable or IncumbentTimeout."""
+        came, request = len(request.body), self._readdressed(request)
+        length = None if length is None else length + len(request.body) - came
         with self._translated(self._timeout):
             connection = await self._pool.take(self._timeout)
             try:
@@ -106,6 +115,11 @@ class Relay:
             return str(error)
         return None
 
+    @property
+    def replaces_credentials(self) -> bool:
+        """Whether callers' own are not sent."""
+        return self._authorization is not None
+
     async def close(self) -> None:
         """Ends the idle connections."""
         await self._pool.close()
@@ -124,14 +138,21 @@ class Relay:
         path = self._path.rstrip(b"/") + request.below if request.below else self._path
         query = b"&".join(part for part in (self._query, request.query) if part)
         lines = [request.method, b" ", path, b"?" + query if query else b"", b" HTTP/1.1\r\nHost: ", self._host]
-        for name, value in _sift(request.headers, _NOT_SENT)[0]:
+        for name, value in _sift(request.headers, self._not_sent)[0]:
             lines += (b"\r\n", _NAMES.get(name) or name.title(), b": ", value)
+        if self._authorization:
+            lines += (b"\r\nAuthorization: ", self._authorization)
         if length is None:
             lines.append(b"\r\nTransfer-Encoding: chunked")
         elif length or request.method not in (b"GET", b"HEAD", b"OPTIONS", b"DELETE"):
             lines.append(b"\r\nContent-Length: %d" % length)
         lines.append(b"\r\n\r\n")
         return b"".join(lines)
+
+    def _readdressed(self, request: HttpRequest) -> HttpRequest:
+        if self._url is None:
+            return request
+        return replace(request, body=readdressed(request.body, request.media, self._url))
 
     async def _send(
         self, connection: Connection, request: HttpRequest, more: AsyncIterator[bytes] | None, length: int | None
@@ -166,7 +187,7 @@ class Relay:
         keep_length = request.method == b"HEAD" or not connection.whole
         headers, values = _sift(connection.headers, _HOP if keep_length else _NOT_PASSED)
         raw = Raw(body, values.get(b"content-type", b"").decode("latin-1"), connection.status, headers)
-        if _is_bound(request.headers):
+        if not self._authorization and _is_bound(request.headers):
             connection.reusable = False
         keep = _keep(values.get(b"keep-alive"))
         if connection.whole:

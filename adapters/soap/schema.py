@@ -1,19 +1,35 @@
 """Reads XML Schema documents and resolves what operations need of them, each part on first use.
 
 A reference that leads nowhere spoils the operations that need it and no others: `Unresolved` names it. Written from
-XML Schema Part 1; identity constraints, redefine and the namespace limits of wildcards are not looked at.
+XML Schema Part 1; identity constraints and the namespace limits of wildcards are not looked at.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 from adapters.soap.declarations import Declarations, Home, Node, Unresolved, child_of, children, local_name, resolve
-from adapters.soap.facets import restricted
+from adapters.soap.facets import FACETS, restricted
 from adapters.soap.lexical import Simple
-from adapters.soap.namespaces import XSD, QName, clark
-from adapters.soap.particles import UNBOUNDED, Anything, Attribute, Complex, Element, Group, name_keys
+from adapters.soap.namespaces import ENCODINGS, WSDL, XSD, QName, clark
+from adapters.soap.particles import (
+    ANY,
+    UNBOUNDED,
+    Anything,
+    Array,
+    Attribute,
+    Complex,
+    Element,
+    Group,
+    Wildcard,
+    name_keys,
+)
 from adapters.soap.simple_types import SimpleTypes, facets_of
 
-Type = Simple | Complex | Anything
+Type = Simple | Complex | Anything | Array | Wildcard
+
+_ARRAYS = {(namespace, "Array") for namespace in ENCODINGS.values()}
+_RANK = re.compile(r"^(.*?)((?:\[[0-9]*\])*)\[[0-9]*\]$")
+_IGNORED = frozenset({"assert", "openContent"})
 
 
 class Schema:
@@ -23,6 +39,7 @@ class Schema:
         self._declared = declared
         self._simple = SimpleTypes(declared)
         self._types: dict[QName, Complex] = {}
+        self._arrays: dict[QName, Array] = {}
         self._pending: list[QName] = []
         self._filling: set[QName] = set()
 
@@ -39,15 +56,19 @@ class Schema:
             made = make()
             while self._pending:
                 self._fill_global(self._pending.pop())
-        except (Unresolved, RecursionError):
+        except (Unresolved, RecursionError, ValueError) as error:
             # What was reached through the fault must not pass for whole when the next operation asks for it.
             self._types.clear()
+            self._arrays.clear()
             self._pending.clear()
             self._filling.clear()
+            if isinstance(error, ValueError):
+                raise Unresolved(f"The schema has a value that cannot be read: {error}.") from None
             raise
         return made
 
     def _element(self, name: QName) -> Element:
+        name = self._declared.meant("element", name)
         node, home = self._declared.find("element", name)
         return Element(name, self._type_of(node, home), nillable=_true(node, "nillable"), default=_default(node))
 
@@ -55,13 +76,51 @@ class Schema:
         """The global type; a complex one may have its content yet to come, as types contain each other."""
         if name == (XSD, "anyType"):
             return Anything()
+        name = self._declared.meant("complexType", name)
         if name in self._types:
             return self._types[name]
+        if name in _ARRAYS:
+            return Array()
         if self._declared.has("complexType", name):
+            if (step := self._array_step(name)) is not None:
+                return self._array(name, step)
             self._types[name] = made = Complex(name)
             self._pending.append(name)
             return made
         return self._simple.type(name)
+
+    def _array_step(self, name: QName) -> Node:
+        """The step by which a type derives from SOAP's array, or None."""
+        node, home = self._declared.find("complexType", name)
+        content = child_of(node, "complexContent")
+        step = None if content is None else child_of(content, "restriction", "extension")
+        derives = step is not None and step.get("base") and resolve(step, step.get("base"), home) in _ARRAYS
+        return step if derives else None
+
+    def _array(self, name: QName, step: Node) -> Array:
+        if name not in self._arrays:
+            self._arrays[name] = made = Array()
+            home = self._declared.find("complexType", name)[1]
+            stated = next((text for one in step.iter() if (text := one.get(f"{{{WSDL}}}arrayType"))), "")
+            item = next((one for one in step.iter(f"{{{XSD}}}element")), None)
+            made.item_name = "item" if item is None else item.get("name") or "item"
+            if stated:
+                self._read_rank(made, step, stated.strip(), home)
+            elif item is not None:
+                made.item = self._type_of(item, home)
+                made.label = resolve(item, item.get("type"), home) if item.get("type") else None
+        return self._arrays[name]
+
+    def _read_rank(self, made: Array, step: Node, stated: str, home: Home) -> None:
+        """What wsdl:arrayType says: `t:Row[]`, or `t:Row[][]` for an array of arrays."""
+        match = _RANK.match(stated.replace(" ", ""))
+        if match is None:
+            raise Unresolved(f"The array type {stated!r} has several dimensions or cannot be read.")
+        made.label, made.rank = resolve(step, match[1], home), match[2]
+        kind = self.type(made.label)
+        for depth in range(made.rank.count("[")):
+            kind = Array(kind, made.label, "[]" * depth)
+        made.item = kind
 
     def _fill_global(self, name: QName) -> None:
         node, home = self._declared.find("complexType", name)
@@ -89,6 +148,7 @@ class Schema:
     def _fill(self, made: Complex, node: Node, home: Home) -> None:
         """Reads the content of a complexType element into `made`."""
         content = child_of(node, "simpleContent", "complexContent")
+        made.mixed = _true(node, "mixed") or (content is not None and _true(content, "mixed"))
         if content is None:
             self._fill_content(made, node, home)
         else:
@@ -106,14 +166,19 @@ class Schema:
         for child in children(node):
             match local_name(child):
                 case "sequence" | "all" | "choice" | "group":
-                    made.content = self._joined(made.content, self._group(child, home, made))
+                    made.content = self._joined(made.content, self._group(child, home))
                 case "attribute" | "attributeGroup":
                     made.attributes = _merged(made.attributes, self._simple.attributes(child, home))
+                    made.any_attribute |= next(child.iter(f"{{{XSD}}}anyAttribute"), None) is not None
+                case "anyAttribute":
+                    made.any_attribute = True
+                case other if other not in _IGNORED and other not in FACETS:
+                    raise _unknown(child)
 
     def _fill_extension(self, made: Complex, base: Type, step: Node, home: Home) -> None:
         if isinstance(base, Complex):
-            made.content, made.text, made.wildcard = _copied(base.content), base.text, base.wildcard
-            made.attributes = list(base.attributes)
+            made.content, made.text, made.any_attribute = _copied(base.content), base.text, base.any_attribute
+            made.attributes, made.mixed = list(base.attributes), made.mixed or base.mixed
         elif isinstance(base, Simple):
             made.text = base
         self._fill_content(made, step, home)
@@ -131,12 +196,12 @@ class Schema:
         parts = [group for group in (before, after) if group.items]
         return parts[0] if len(parts) == 1 else _simplified(Group("sequence", list(parts)))
 
-    def _group(self, node: Node, home: Home, owner: Complex) -> Group:
+    def _group(self, node: Node, home: Home) -> Group:
         """The model group of a sequence, choice, all or group reference."""
         low, high = _occurs(node)
         if local_name(node) == "group":
             found, found_home = self._declared.find("group", resolve(node, node.get("ref") or "", home))
-            inner = self._group(child_of(found, "sequence", "choice", "all"), found_home, owner)
+            inner = self._group(child_of(found, "sequence", "choice", "all"), found_home)
             return inner if low == high == 1 else Group("sequence", [inner], low, high)
         kind = "choice" if local_name(node) == "choice" else "sequence"
         items: list[Element | Group] = []
@@ -145,11 +210,11 @@ class Schema:
                 case "element":
                     items.append(self._particle(child, home))
                 case "sequence" | "choice" | "group" | "all":
-                    items.append(self._group(child, home, owner))
+                    items.append(self._group(child, home))
                 case "any":
-                    owner.wildcard = True
-                    if kind == "choice":
-                        items.append(Group("sequence", low=0))
+                    items.append(Element(("", ANY), Wildcard(), *_occurs(child)))
+                case _:
+                    raise _unknown(child)
         return _simplified(Group(kind, items, low, high))
 
     def _particle(self, node: Node, home: Home) -> Element | Group:
@@ -177,6 +242,10 @@ class Schema:
     def _occurring(element: Element, low: int, high: int) -> Element:
         element.low, element.high = low, high
         return element
+
+
+def _unknown(node: Node) -> Unresolved:
+    return Unresolved(f"The schema says {local_name(node)!r} where that means nothing (line {node.sourceline}).")
 
 
 def _true(node: Node, name: str) -> bool:

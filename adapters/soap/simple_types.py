@@ -1,12 +1,13 @@
 """Simple types and attributes, resolved on first use."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from adapters.soap.declarations import Declarations, Home, Node, Unresolved, child_of, children, local_name, resolve
 from adapters.soap.facets import restricted
 from adapters.soap.lexical import Simple, builtins, listed
-from adapters.soap.namespaces import XML, XSD, QName
+from adapters.soap.namespaces import XSD, QName
 from adapters.soap.particles import Attribute
 
 
@@ -21,7 +22,7 @@ class SimpleTypes:
         """The global type. Raises Unresolved."""
         if name not in self._known:
             node, home = self._declared.find("simpleType", name, "type")
-            self._known[name] = self.read(node, home, name[1])
+            self._known[name] = replace(self.read(node, home, name[1]), qname=name)
         return self._known[name]
 
     def attributes(self, node: Node, home: Home) -> list[Attribute]:
@@ -35,8 +36,6 @@ class SimpleTypes:
             return []
         if node.get("ref"):
             name = resolve(node, node.get("ref"), home)
-            if name[0] == XML:
-                return [Attribute(name, self._known[XSD, "string"], required)]
             node, home = self._declared.find("attribute", name)
             return [Attribute(name, self._attribute_type(node, home), required)]
         form = node.get("form")

@@ -3,7 +3,6 @@
 Exit codes: 0 done, 1 something is wrong (`check`), or was not taken up in time (`stage`), 2 the configuration or the
 command line is wrong, 3 the store does not answer."""
 
-import importlib
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from pathlib import Path
@@ -156,9 +155,60 @@ def _report(route: RouteName, config: Configuration = FILE, json: AsJson = False
 
 
 @app.command("demo")
-def _demo(json: AsJson = False) -> None:
+def _demo(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
+    calls: Annotated[int, typer.Option("--calls", metavar="N", min=1, max=1000, help="Applications a stage.")] = 1000,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", metavar="DIR", help="Where to run and to leave everything.")
+    ] = None,
+) -> None:
     """Takes the example from off to live on real data, and shows what happens in every stage."""
-    raise typer.Exit(importlib.import_module("gateway.cli.demo").demo(json))
+    from gateway.registry import adapter
+
+    adapter("soap")  # which says what to install where its libraries, the demonstration's too, are missing
+    from gateway.cli.demo import demo
+
+    raise typer.Exit(demo(json, calls, folder))
+
+
+@app.command("wsdl")
+def _wsdl(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="WSDL files.")],
+    json: Annotated[bool, typer.Option("--json", help="A JSON list; its shape stands in docs/cli.md.")] = False,
+    decode: Annotated[
+        Path | None, typer.Option("--decode", metavar="MESSAGE.xml", help="Prints a message's payload as JSON.")
+    ] = None,
+    encode: Annotated[
+        Path | None, typer.Option("--encode", metavar="PAYLOAD.json", help="Prints the envelope of a payload.")
+    ] = None,
+    operation: Annotated[str | None, typer.Option("--operation", metavar="NAME", help="Of which operation.")] = None,
+    response: Annotated[bool, typer.Option("--response", help="Encodes a response, not a request.")] = False,
+) -> None:
+    """Shows what of a WSDL is served and what is passed through, and why; exit code 1 when not all is served."""
+    from gateway.cli import wsdl
+
+    if (decode or encode) and len(files) > 1:
+        raise ConfigError("--decode and --encode take one WSDL file")
+    if decode:
+        return wsdl.decode(files[0], decode, operation)
+    if encode:
+        return wsdl.encode(files[0], encode, operation, response)
+    raise typer.Exit(wsdl.wsdl(files, json))
+
+
+@app.command("init")
+def _init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
+    wsdl: Annotated[str, typer.Option("--wsdl", metavar="FILE_OR_URL", help="The service's own WSDL.")],
+    endpoint: Annotated[str, typer.Option("--endpoint", metavar="URL", help="Where the service answers today.")],
+    operation: Annotated[
+        str | None, typer.Option("--operation", metavar="NAME", help="The one that the commented route maps.")
+    ] = None,
+) -> None:
+    """Writes a configuration that passes every operation of a SOAP service through, to begin with."""
+    from gateway.cli.init import init
+
+    init(wsdl, endpoint, folder, operation)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from gateway import assembly, schema
+from gateway import assembly, schema, tls
 from gateway.cli import console
 from gateway.cli.migrated import condition
 from gateway.cli.reports import switched_off
@@ -34,9 +34,11 @@ def check(path: Path) -> int:
     console.line(f"{path}: version {loaded.version} is valid")
     caps, wrong = _store(loaded)
     for name, found in _probed(adapters).items():
-        wrong += _tried(f"adapter {name}", found)
+        wrong += _tried(f"adapter {name}", [problem.removeprefix(f"adapters.{name}.") for problem in found])
     for name, model in models.items():
         wrong += _model(name, model, table)
+    for sentence in (*tls.warnings(loaded.config.listen.tls), *_weak(adapters)):
+        console.line(f"weak: {sentence}", style="yellow")
     _routes(loaded, caps)
     _restart(loaded)
     for sentence in switched_off(loaded.config):
@@ -83,17 +85,21 @@ async def _probe(adapter: Adapter) -> Sequence[str]:
         await adapter.close()
 
 
+def _weak(adapters: Mapping[str, Adapter]) -> Sequence[str]:
+    return [sentence for adapter in adapters.values() for sentence in adapter.warnings()]
+
+
 def _model(name: str, model: Reached, table: Table) -> int:
     """Says which model it is, and whether it takes and gives what the mappings of its routes need."""
     if model.problem:
         return _tried(f"model {name}", [f"cannot be reached: {model.problem}"])
-    if model.schema is None:
+    if model.described is None:
         return _tried(f"model {name}", (), f"is {model.tag}; its schema is checked when it runs, and skipped here")
-    outputs = model.schema["outputs"]
+    outputs = model.described["outputs"]
     problems: list[str] = []
     for bound in table.bound.values():
         if bound.candidate and bound.candidate.link.name == name:
-            found = schema.problems(bound.rules.feature_names, model.schema)
+            found = schema.problems(bound.rules.feature_names, model.described)
             found += [f"the model gives no {one!r}" for one in bound.rules.outputs if outputs and one not in outputs]
             problems += [f"route {bound.route}: {problem}" for problem in found]
     return _tried(f"model {name}", list(dict.fromkeys(problems)), f"is {model.tag} and fits its routes")
@@ -101,7 +107,10 @@ def _model(name: str, model: Reached, table: Table) -> int:
 
 def _routes(loaded: Loaded, caps: Caps) -> None:
     stood, _ = standings(loaded, caps)  # its problems would have ended the check before
-    rows = [(name, one.configured, one.in_force, one.tag, ", ".join(one.sources)) for name, one in stood.items()]
+    rows = [
+        (name, one.configured, console.shown(one.in_force), one.tag, ", ".join(one.sources))
+        for name, one in stood.items()
+    ]
     columns = ["route", "configured", "in force", "candidate", "sources"]
     console.console().print(console.table("Routes", columns, rows))
     for standing in stood.values():

@@ -23,8 +23,12 @@ def console(error: bool = False) -> Console:
 
 
 def shown(value: Any) -> str:
-    """A value on one line; control characters of strangers cannot move the cursor."""
-    text = "-" if value is None or value == "" else str(value)
+    """A value of a table."""
+    return "-" if value is None or value == "" else plain(str(value))
+
+
+def plain(text: str) -> str:
+    """The text on one line; control characters of strangers cannot move the cursor."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
@@ -40,14 +44,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     return made
 
 
-def line(text: str = "", style: str = "") -> None:
+def line(text: str, style: str = "") -> None:
     """One line, wrapped by nobody."""
-    console().print(Text(text, style=style), soft_wrap=True)
+    console().print(Text(plain(text), style=style), soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One line on standard error."""
-    console(error=True).print(Text(text, style="yellow"), soft_wrap=True)
+    console(error=True).print(Text(plain(text), style="yellow"), soft_wrap=True)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -74,4 +78,6 @@ def rate(agreed: int, compared: int) -> dict[str, Any]:
 
 def milliseconds(value: float | None) -> str:
     """A latency in three digits."""
-    return "-" if value is None else f"{value:.3g} ms"
+    if value is None:
+        return "-"
+    return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:.3g} s"

@@ -52,13 +52,12 @@ def evidence(engine: Engine, route: str, begun: Sequence[Epoch]) -> Evidence:
     """Of the latest epoch's model and rules, so that a move between stages forgets nothing. Raises StoreDown."""
     numbers: list[int | None] = [one.id for one in begun if (one.model, one.rules) == (begun[0].model, begun[0].rules)]
     numbers = numbers or [None]
-    total, fields = Rollup(), Rollup().fields
+    total = Rollup()
     for number in numbers:
         part = queries.agreement(engine, route, number)
         pairs = {name: list(pair) for name, pair in part.fields.items()}
         total.merge(Rollup(agreed=part.agreed, compared=part.compared, fields=pairs))
-    fields = total.fields
-    counted = {name: (agreed, compared) for name, (agreed, compared) in fields.items()}
+    counted = {name: (agreed, compared) for name, (agreed, compared) in total.fields.items()}
     return Evidence(begun[0].model if begun else "", numbers, queries.Agreement(total.agreed, total.compared, counted))
 
 

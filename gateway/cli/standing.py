@@ -45,12 +45,16 @@ class Reached:
 
     settings: object
     tag: str
-    schema: Mapping[str, Any] | None = None
+    described: Mapping[str, Any] | None = None
     problem: str = ""
 
     def child(self, socket: str) -> Child | None:
         """None: nothing is started from here."""
         return None
+
+    def schema(self) -> Mapping[str, Any] | None:
+        """What was found out."""
+        return self.described
 
     async def connect(self, socket: str) -> Model:
         """Raises ModelUnavailable."""
@@ -69,8 +73,7 @@ def reached(kinds: Mapping[str, ModelKind]) -> Mapping[str, Reached]:
 async def _reach(kind: ModelKind) -> Reached:
     found = Reached(getattr(kind, "settings", None), kind.tag)
     if kind.child("socket") is not None:
-        describe = getattr(kind, "schema", None)
-        found.schema = describe() if callable(describe) else None
+        found.described = kind.schema()
         return found
     try:
         async with asyncio.timeout(PATIENCE):
@@ -78,7 +81,7 @@ async def _reach(kind: ModelKind) -> Reached:
     except (ModelUnavailable, TimeoutError) as error:
         found.problem = str(error) or f"did not answer within {PATIENCE:g} s"
         return found
-    found.tag, found.schema = model.tag, model.schema
+    found.tag, found.described = model.tag, model.schema
     await model.close()
     return found
 
@@ -143,7 +146,7 @@ def _stand(standing: Standing, sources: Sequence[Bound], caps: Caps) -> None:
 
 def _why(bound: Bound, name: str, caps: Caps) -> Sequence[str]:
     wanted, accept, tag = bound.settings.stage, bound.settings.accept, bound.tag
-    why = [f"{name} goes no further than {ceiling}" for ceiling in bound.ceilings if ceiling < wanted]
+    why = [f"{name} goes no further than {bound.ceiling}"] if bound.ceiling < wanted else []
     if wanted > Stage.SHADOW and (reason := caps.reason(bound.route)):
         why.append(f"held: {reason}" if caps.known else reason)
     if wanted > Stage.SHADOW and not tag:

@@ -52,7 +52,7 @@ def _route(engine: Engine, standing: Standing, since: datetime | None) -> dict[s
     return {
         "stage": str(standing.settings.stage),
         "percent": float(standing.settings.percent),
-        "in_force": standing.in_force and str(standing.in_force) if standing.in_force is not None else None,
+        "in_force": None if standing.in_force is None else str(standing.in_force),
         "sources": {source: None if stage is None else str(stage) for source, stage in standing.sources.items()},
         "reasons": standing.reasons,
         "model": standing.tag,

@@ -176,3 +176,12 @@ secret = Table(
     Column("value", LargeBinary, nullable=False),
     Column("created", Instant, nullable=False, server_default=func.now()),
 )
+
+token = Table(
+    "token",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("token", LargeBinary, primary_key=True),
+    Column("expires", Instant, nullable=False),
+    Index("token_expires", "expires"),
+)

@@ -17,7 +17,7 @@ from tests.integration.wire import PATIENCE, Served, caller, certificates, heade
 
 
 class App:
-    """Reads a request and says how long it was; `/late` waits to be let go before it reads, `/held` after, `/large` answers 8 MB."""
+    """Says how long a request was; `/late` waits to be let go before it reads, `/held` after; `/large` answers 8 MB."""
 
     def __init__(self) -> None:
         self.scopes: list[Message] = []
@@ -293,6 +293,19 @@ def test_a_stop_ends_within_the_grace_when_a_call_never_ends() -> None:
         assert not served.server.server_state.connections
 
     run(case, Limits(grace=0.5))
+
+
+def test_a_stop_leaves_no_connection_even_where_a_refused_caller_stays() -> None:
+    async def case(app: App, served: Served) -> None:
+        async with caller(served.port) as client:
+            client.writer.write(b"POST / HTTP/1.1\r\n")
+            await until(lambda: any(connection._begun for connection in served.protocols))
+            await served.stop()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not served.protocols
+
+    run(case, Limits(receipt=600.0, grace=0.5))
 
 
 def test_a_request_on_an_idle_connection_during_a_stop_is_still_answered() -> None:

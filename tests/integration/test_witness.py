@@ -4,9 +4,13 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+from sqlalchemy import select
+
 from adapters.memory import Memory, Message
+from gateway import observer as observing
 from gateway.contract import Stage
-from gateway.store import queries
+from gateway.store import queries, tables
 from tests.inprocess import InProcess, running
 from tests.integration.test_stages import balanced, memory, message
 from tests.old_system import score
@@ -113,5 +117,65 @@ def test_an_unreadable_request_is_booked_and_waits_for_nothing(tmp_path: Path) -
             memory(gateway).put(Message("m1", "Score", b"<xml/>"))
             memory(gateway).put(Message("m2", "Score", json.dumps({"Id": "2", "Amount": "much"}).encode()))
             assert await balanced(gateway, 2) == {"seen": 2, "undecodable": 1, "failed": 1}
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("chunk", [1, 256])
+def test_an_answer_that_follows_its_call_at_once_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """Both may be read by the observer in one go, or the answer while the call is still being judged."""
+    monkeypatch.setattr(observing, "CHUNK", chunk)
+    calls = 40 if chunk == 1 else 400
+
+    async def case() -> None:
+        async with running(CONFIG.replace("WINDOW", "1h"), tmp_path) as gateway:
+            box = memory(gateway)
+            for n in range(calls):
+                one = message(n)
+                await gateway.dispatch.witness(box.call(one), None)
+                await answer(gateway, one)
+            assert await balanced(gateway, calls) == {"seen": calls, "compared": calls}
+            assert queries.agreement(gateway.engine, "loan").agreed == calls
+
+    asyncio.run(case())
+
+
+def test_an_answer_that_comes_while_the_store_is_away_is_joined_when_it_is_back(tmp_path: Path) -> None:
+    async def case() -> None:
+        async with running(CONFIG.replace("WINDOW", "1h"), tmp_path) as gateway:
+            memory(gateway).put(message(1))
+            await seen(gateway, 1)
+            observer = gateway.observer
+            assert observer
+            await gateway.until(lambda: not observer._opened)  # from now on only the store knows the call
+            database, away = tmp_path / "understudy.db", tmp_path / "away.db"
+            database.rename(away)
+            await answer(gateway, message(1))
+            await gateway.until(lambda: bool(observer.problem))
+            away.rename(database)
+            assert await balanced(gateway, 1) == {"seen": 1, "compared": 1}
+
+    asyncio.run(case())
+
+
+def test_off_gathers_the_answers_with_their_calls_where_it_records_and_else_nothing(tmp_path: Path) -> None:
+    async def case() -> None:
+        text = CONFIG.replace("WINDOW", "1h").replace("stage: shadow", "stage: off")
+        async with running(text, tmp_path) as gateway:
+            memory(gateway).put(message(1))
+            await gateway.until(lambda: not memory(gateway).unacknowledged)
+            await answer(gateway, message(1))
+            assert await balanced(gateway, 1) == {"seen": 1, "not_observable:off": 1}
+            gateway.reload(text.replace("key: id", "key: id\n    observe: record"))
+            memory(gateway).put(message(2))
+            await seen(gateway, 2)
+            await answer(gateway, message(2))
+            await gateway.until(lambda: gateway.ledger("loan")["not_observable:recorded"] == 1)
+            assert gateway.ledger("loan") == {"seen": 2, "not_observable:off": 1, "not_observable:recorded": 1}
+            with gateway.engine.connect() as connection:
+                [said] = connection.execute(select(tables.record.c.incumbent)).scalars()
+            assert json.loads(said) == {"decision": "approve"}
 
     asyncio.run(case())

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from gateway.contract import ASGI
 from gateway.http import Limits, Server, server
+from gateway.protocol import Protocol
 
 PATIENCE = 20.0
 """Seconds until a test gives up; only a broken one takes them."""
@@ -138,6 +140,11 @@ class Served:
     server: Server
     port: int
     task: "asyncio.Task[None]"
+
+    @property
+    def protocols(self) -> set[Protocol]:
+        """Its connections."""
+        return cast(set[Protocol], self.server.server_state.connections)
 
     async def stop(self) -> None:
         """Stops it as SIGTERM does."""

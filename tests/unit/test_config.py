@@ -58,9 +58,8 @@ def test_a_whole_configuration_is_typed_down_to_its_components() -> None:
     assert loaded.config.routes["loan"].stage is Stage.SHADOW
     assert loaded.models["credit"].model_dump(include={"tag"}) == {"tag": "credit:latest"}
     incumbent = loaded.adapters["loans"].model_dump()["incumbent"]
-    assert incumbent == {
-        "url": "http://legacy:1/x", "timeout": 2.0, "connections": 3, "verify": False, "ca": "ca.pem",
-    }  # fmt: skip
+    stated = {"url": "http://legacy:1/x", "timeout": 2.0, "connections": 3, "verify": False, "ca": "ca.pem"}
+    assert {key: incumbent[key] for key in stated} == stated
     assert loaded.withheld == {"TIMEOUT", "LEGACY", "CONNECTIONS", "VERIFY"}
     assert loaded.folder == Path("/etc/understudy/.understudy")
     assert loaded.version == read(text, TIMEOUT="9s", LEGACY="http://b", CONNECTIONS="1", VERIFY="true").version

@@ -1,6 +1,5 @@
 """A small installation without a network, its store filled as an observer would fill it."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 

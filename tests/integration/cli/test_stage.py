@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -102,8 +103,9 @@ def test_it_waits_until_the_running_gateway_serves_the_new_version(run: Run, pat
     gateway_json(path.parent / ".understudy", json.dumps(facts))
 
     def gateway() -> None:
-        while path.read_text() == TEXT:
-            pass
+        deadline = time.monotonic() + 10
+        while path.read_text() == TEXT and time.monotonic() < deadline:
+            time.sleep(0.01)
         gateway_json(path.parent / ".understudy", json.dumps(facts | {"version": load(path, os.environ).version}))
 
     taking = threading.Thread(target=gateway)

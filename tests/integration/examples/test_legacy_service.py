@@ -32,7 +32,7 @@ Start = Callable[..., tuple[str, "subprocess.Popen[str]"]]
 
 def connect(url: str, port: str = "LoanScoringSoap") -> Any:
     """A client made from the contract that the service itself serves."""
-    return zeep.Client(f"{url}?wsdl", port_name=port)  # type: ignore[no-untyped-call]  # zeep is partly typed
+    return zeep.Client(f"{url}?wsdl", port_name=port)
 
 
 @pytest.fixture(params=PORTS)

@@ -87,6 +87,9 @@ class Forwarding:
         assert source == "loans"
         self.counted.append((operation, reason))
 
+    async def once(self, scope: str, token: bytes, ttl: float) -> bool:
+        raise AssertionError("nobody is asked for a token")
+
 
 Case = Callable[[Legacy, Forwarding, Caller], Coroutine[Any, Any, None]]
 
@@ -181,7 +184,7 @@ def test_the_operation_is_found_by_the_body_and_then_by_the_action(
         (ask(b"not xml at all \x00\xff"), b"POST /loans HTTP/1.1", ("", "no_operation")),
         (ask(b""), b"POST /loans HTTP/1.1", ("", "no_operation")),
         (ask(envelope("GetTariff")), b"POST /loans HTTP/1.1", ("GetTariff", "no_route")),
-        (ask(envelope(), f'SOAPAction: "{LOANS}/GetTariff"'), b"POST /loans HTTP/1.1", ("", "ambiguous")),
+        (ask(envelope(), f'SOAPAction: "{LOANS}/GetTariff"'), b"POST /loans HTTP/1.1", ("ScoreLoan", "ambiguous")),
         (ask(envelope(), path="/soap/loans/b%20c?d=%31"), b"POST /loans/b%20c?d=%31 HTTP/1.1", ("", "below")),
         (b"GET /soap/loans?xsd=1 HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /loans?xsd=1 HTTP/1.1", ("", "method")),
         (b"GET /soap/loans?singleWsdl HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /loans?singleWsdl HTTP/1.1", ("", "method")),
@@ -506,7 +509,7 @@ def test_the_configured_address_is_published() -> None:
 
 def test_the_probe_names_the_setting_when_nobody_listens() -> None:
     async def main() -> None:
-        async with legacy_server(silent) as legacy:
+        async with legacy_server(answering(ok(b"<a/>"))) as legacy:
             data = {"path": "/a", "wsdl": "loans.wsdl", "incumbent": {"url": legacy.url}}
             soap = Soap("loans", SoapSettings.model_validate(data), EXAMPLE)
             assert list(await soap.probe()) == []
@@ -527,8 +530,20 @@ def test_the_candidate_may_answer_only_where_it_is_stated_who_checks_callers() -
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"auth": "verify"}, "not available yet"),
-        ({"auth": {"probe": {}}}, "not available yet"),
+        ({"auth": "verify"}, "must say how"),
+        ({"auth": {"verify": {}}}, "say how"),
+        ({"auth": {"verify": {"tokens": ["text"]}}}, "need `users`"),
+        ({"auth": {"verify": {"basic": True, "users": "ada"}}}, "entry 1 of the users is not NAME:PASSWORD"),
+        ({"auth": {"verify": {"basic": True, "users": {}, "certificates": ["CN=a"]}}}, "require"),
+        ({"auth": {"verify": {"certificates": ["sha256:12"]}}}, "64 hex digits"),
+        ({"auth": {"verify": {"certificates": ["batch"]}}}, "subject such as"),
+        ({"auth": {"probe": {}}}, "needs an `incumbent`"),
+        ({"auth": "probe", "incumbent": {"url": "http://a/", "credentials": {"basic": {"user": "u", "password": "p"}}}},
+         "yes to everybody"),
+        ({"auth": {"none": "a", "probe": {}}}, "exactly one"),
+        ({"understands": ["b:Session"]}, "namespace"),
+        ({"faults": {"status_11": 100}}, "200"),
+        ({"incumbent": {"url": "http://legacy/", "minimum_tls": "1.4"}}, "1.3"),
         ({"auth": {"none": ""}}, "at least 1"),
         ({"path": "soap"}, "begins with a slash"),
         ({"path": "/soap/"}, "does not end in one"),

@@ -230,6 +230,7 @@ REFUSED = [
     ("unknown element", one("xs:int"), v("1") + "<t:W/>", "unexpected_element", ""),
     ("another namespace", one("xs:int"), '<o:V xmlns:o="urn:other">1</o:V>', "unexpected_element", ""),
     ("elements where text is meant", one("xs:string"), v("a<t:b/>"), "invalid_value", "V"),
+    ("elements where only text is meant", one("xs:string"), v("<t:b/>"), "invalid_value", "V"),
     ("deep", TREE + one("t:Tree"), v("<t:N>1</t:N><t:Tree><t:N>x</t:N></t:Tree>"), "invalid_value", r"V\.Tree\[0\]\.N"),
     ("no branch of a choice", CHOICE, "<t:Id>1</t:Id>", "missing_element", "Name"),
     (
@@ -267,13 +268,14 @@ def test_elements_may_come_in_any_order_and_without_their_namespace(tmp_path: Pa
     assert operation(tmp_path, types).codec.request(ask("<B>2</B><A>1</A>")) == {"A": 1, "B": 2}
 
 
-def test_what_a_wildcard_takes_is_read_as_text(tmp_path: Path) -> None:
+def test_what_a_wildcard_takes_is_kept_as_xml(tmp_path: Path) -> None:
     types = body_type(
         '<xs:sequence><xs:element name="A" type="xs:int"/><xs:any minOccurs="0" maxOccurs="9" processContents="lax"/>'
         "</xs:sequence>"
     )
     xml = '<t:A>1</t:A><x:E xmlns:x="urn:x"><x:F>1</x:F><x:F>2</x:F></x:E>'
-    assert operation(tmp_path, types).codec.request(ask(xml)) == {"A": 1, "E": [{"F": ["1", "2"]}]}
+    kept = '<x:E xmlns:x="urn:x"><x:F>1</x:F><x:F>2</x:F></x:E>'
+    assert operation(tmp_path, types).codec.request(ask(xml)) == {"A": 1, "#any": [kept]}
 
 
 def test_empty_nil_and_absent_are_three_different_things(tmp_path: Path) -> None:

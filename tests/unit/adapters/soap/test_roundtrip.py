@@ -81,7 +81,7 @@ def rich(wsdl: Path) -> Operation:
 
 @pytest.fixture(scope="module")
 def peer(wsdl: Path) -> Any:
-    return zeep.Client(str(wsdl))  # type: ignore[no-untyped-call]  # zeep is untyped
+    return zeep.Client(str(wsdl))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def read_by_zeep(peer: Any) -> Any:
 
     def read(raw: Raw) -> Any:
         found = output._deserialize_body(etree.fromstring(raw.body).find("{*}Body"))
-        return serialize_object(found["body"], dict)  # type: ignore[no-untyped-call]  # zeep is untyped
+        return serialize_object(found["body"], dict)
 
     return read
 

@@ -54,13 +54,19 @@ MESSAGES = {
     "Two": '<w:part name="p" element="t:Good"/><w:part name="q" element="t:Good"/>',
 }  # fmt: skip
 OPERATIONS = {
-    "Good": ("Good", "Good"), "Bad": ("Bad", "Good"), "Worse": ("Good", "Worse"), "Missing": ("Missing", "Good"),
+    "Good": ("Good", "Good"), "Bad": ("Bad", "Good"), "Worse": ("Good", "Worse"), "WorseToo": ("Good", "Worse"),
+    "Missing": ("Missing", "Good"),
     "Typed": ("Typed", "Good"), "Empty": ("Empty", "Good"), "Two": ("Two", "Good"), "OneWay": ("Good", ""),
-    "Encoded": ("Typed", "Typed"), "NoMessage": ("Nothing", "Good"), "Unbound": ("Good", "Good"),
+    "Encoded": ("Typed", "Typed"), "DocumentEncoded": ("Good", "Good"),
+    "Foreign": ("Typed", "Typed"), "NoMessage": ("Nothing", "Good"), "Unbound": ("Good", "Good"),
 }  # fmt: skip
-BOUND = "".join(bound(name) for name in OPERATIONS if name not in ("Encoded", "Unbound")) + bound(
-    "Encoded", '<s:body use="encoded" namespace="urn:t"/>', "rpc"
-) + bound("Undeclared")  # fmt: skip
+ENCODED = '<s:body use="encoded" namespace="urn:t"/>'
+FOREIGN = '<s:body use="encoded" namespace="urn:t" encodingStyle="urn:own-encoding"/>'
+OTHERWISE = ("Encoded", "DocumentEncoded", "Foreign", "Unbound")
+BOUND = "".join([
+    *(bound(name) for name in OPERATIONS if name not in OTHERWISE), bound("Encoded", ENCODED, "rpc"),
+    bound("DocumentEncoded", ENCODED), bound("Foreign", FOREIGN, "rpc"), bound("Undeclared"),
+])  # fmt: skip
 
 
 @pytest.fixture
@@ -71,7 +77,7 @@ def partly(tmp_path: Path) -> Contract:
 
 
 def test_bad_operations_leave_the_good_one_served(partly: Contract) -> None:
-    assert list(partly.operations) == ["Good"]
+    assert list(partly.operations) == ["Good", "Encoded"]
     assert partly.operations["Good"].codec.request(enveloped('<t:Good xmlns:t="urn:t">x</t:Good>')) == {"#text": "x"}
 
 
@@ -79,8 +85,10 @@ def test_bad_operations_leave_the_good_one_served(partly: Contract) -> None:
     ("name", "reason"),
     [
         ("Bad", "type {urn:t}Nowhere is not declared"), ("Worse", "element {urn:t}Gone is not declared"),
+        ("WorseToo", "element {urn:t}Gone is not declared"),
         ("Missing", "element {urn:t}Missing is not declared"), ("Typed", "names a type"), ("Empty", "0 parts"),
-        ("Two", "2 parts"), ("OneWay", "no output"), ("Encoded", "encoded"), ("NoMessage", "message Nothing"),
+        ("Two", "2 parts"), ("OneWay", "no output"), ("DocumentEncoded", "document/encoded"),
+        ("Foreign", "urn:own-encoding"), ("NoMessage", "message Nothing"),
         ("Unbound", "No SOAP port binds"), ("Undeclared", "does not declare it"),
     ],
 )  # fmt: skip
@@ -125,7 +133,7 @@ def test_what_names_two_operations_names_none(tmp_path: Path) -> None:
 
 def test_zeep_finds_the_same_operations(tmp_path: Path) -> None:
     path = written(tmp_path, one("xs:int"))
-    document = zeep.Client(str(path)).wsdl  # type: ignore[no-untyped-call]  # zeep is untyped
+    document = zeep.Client(str(path)).wsdl
     ports = document.services["S"].ports.values()
     assert {name for port in ports for name in port.binding.all()} == set(load(path).operations)
 
@@ -202,8 +210,7 @@ BROKEN = [
     ("not there", None, "cannot be read"),
     ("not XML", "<w:definitions", "not well-formed"),
     ("a DOCTYPE", "<!DOCTYPE x [<!ENTITY e 'x'>]>" + HEAD + "</w:definitions>", "DOCTYPE"),
-    ("no operations", HEAD + "</w:definitions>", "no operation that can be served"),
-    ("only bad operations", definitions(SCHEMA, MESSAGES, {"Bad": ("Bad", "Bad")}, bound("Bad")), "Nowhere"),
+    ("no operations", HEAD + "</w:definitions>", "no operation that a SOAP port binds"),
     ("an import over http", HEAD + LINK.format("http://127.0.0.1:9/x.wsdl") + "</w:definitions>", "over a network"),
     ("an import over ftp", HEAD + LINK.format("ftp://x/x.wsdl") + "</w:definitions>", "over a network"),
     ("an import that is missing", HEAD + LINK.format("gone.wsdl") + "</w:definitions>", "gone.wsdl cannot be read"),
@@ -231,7 +238,15 @@ def test_a_remote_schema_is_not_fetched_and_named_where_it_is_missed(tmp_path: P
     path.write_text(definitions(schema, MESSAGES, operations, bound("Good") + bound("Missing")))
     contract = load(path)
     assert list(contract.operations) == ["Good"]
-    assert "not fetched: http://127.0.0.1:9/far.xsd" in contract.unserved["Missing"]
+    assert "http://127.0.0.1:9/far.xsd (not fetched)" in contract.unserved["Missing"]
+
+
+def test_a_wsdl_of_which_nothing_can_be_served_is_loaded_and_passed_through(tmp_path: Path) -> None:
+    path = tmp_path / "bad.wsdl"
+    path.write_text(definitions(SCHEMA, MESSAGES, {"Bad": ("Bad", "Bad")}, bound("Bad")))
+    contract = load(path)
+    assert contract.operations == {}
+    assert "Nowhere" in contract.unserved["Bad"]
 
 
 def test_a_call_with_bytes_of_no_use_keeps_its_first_error(tmp_path: Path) -> None:

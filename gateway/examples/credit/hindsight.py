@@ -1,0 +1,55 @@
+"""Who was right, the scorecard or the model: decisions against what became of the loans. Pure, but for the data's file.
+
+Only the 500 applications count that the demonstration's model was not trained on."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.examples.credit.applications import actual
+from models.credit.data import split
+
+RIGHT = {"A": "good", "R": "bad"}
+"""A loan that was repaid should have been approved, one that was not should have been rejected."""
+
+
+@dataclass(slots=True, frozen=True)
+class Hindsight:
+    """Applications by who decided rightly."""
+
+    both: int
+    legacy: int
+    """Legacy alone."""
+    model: int
+    """The model alone."""
+    neither: int
+    good: int
+    """Those that were repaid: as often is right who approves everybody."""
+
+    @property
+    def judged(self) -> int:
+        """All of them."""
+        return self.both + self.legacy + self.model + self.neither
+
+    def mcnemar(self) -> tuple[float, float] | None:
+        """Chi squared and its p value, one degree of freedom; None where the two never differ.
+
+        Only the pairs on which one alone is right count: (b - c)^2 / (b + c). Q. McNemar, "Note on the sampling error
+        of the difference between correlated proportions or percentages", Psychometrika 12 (1947), 153-157. The p value
+        is an approximation that wants 25 such pairs or more."""
+        differ = self.legacy + self.model
+        if not differ:
+            return None
+        statistic = (self.legacy - self.model) ** 2 / differ
+        return statistic, math.erfc(math.sqrt(statistic / 2))
+
+
+def hindsight(legacy: Mapping[str, str], model: Mapping[str, str]) -> Hindsight:
+    """Judges decisions (A, R) by application id; what went to manual review, or one did not decide, is left out."""
+    became = actual()
+    decided = [one for one in split()[1] if legacy.get(one) in RIGHT and model.get(one) in RIGHT]
+    pairs = [(RIGHT[legacy[one]] == became[one], RIGHT[model[one]] == became[one]) for one in decided]
+    return Hindsight(
+        pairs.count((True, True)), pairs.count((True, False)), pairs.count((False, True)), pairs.count((False, False)),
+        sum(became[one] == "good" for one in decided),
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""Real processes, killed, stopped and ended under load: no answer changes, and every call is accounted for."""
+
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.verdicts import right, unbroken, under_way
+from tests.load import Load, envelopes, until
+from tests.processes import alive
+from tests.served import Served, served, warm_up
+
+CALLS = 1000
+
+
+# kill -9
+
+
+@pytest.mark.parametrize(("name", "term"), [("observer", "dropped"), ("model", "failed")])
+def test_kill_9_beside_the_path_changes_no_answer_in_shadow(
+    gateway: Served, expected: Sequence[str], name: str, term: str
+) -> None:
+    """Given load in shadow, when observer or model is killed, then callers get legacy's bytes, and all is booked."""
+    before = gateway.ledger()
+    load = under_way(gateway.load(CALLS), CALLS)
+    old = gateway.kill(name)
+    unbroken(load.done(), expected)
+    gateway.restarted(name, old)
+    ledger = gateway.settled(before, CALLS)
+    assert ledger[term] > 0, ledger
+    warm_up(gateway)
+
+
+def test_kill_9_of_a_worker_breaks_only_the_calls_it_had(gateway: Served, expected: Sequence[str]) -> None:
+    """Given load in shadow, when a worker is killed, then its own calls break; when sent again they are answered."""
+    before = gateway.ledger()
+    connections = 16
+    load = under_way(gateway.load(CALLS, connections), CALLS)
+    old = gateway.kill("worker-0")
+    calls = load.done()
+    right(calls, expected)
+    broken = [call for call in calls if call.error]
+    assert 0 < len(broken) <= connections
+    again = Load(gateway.url, [envelopes()[call.at % 1000] for call in broken]).start().done()
+    assert sorted(call.digest for call in again) == sorted(expected[call.at % 1000] for call in broken)
+    gateway.restarted("worker-0", old)
+    since = gateway.quiet()
+    since.subtract(before)
+    assert CALLS - len(calls) // 2 < since["seen"] <= CALLS + len(again)
+    warm_up(gateway)
+
+
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_kill_9_of_the_parent_orphans_nothing(
+    tmp_path: Path, bento: Path, expected: Sequence[str], workers: int
+) -> None:
+    """Given load, when the parent is killed, then its children end by themselves and what they answer is right."""
+    with served(tmp_path, workers=workers, bento=bento) as gateway:
+        before = gateway.ledger()
+        processes = gateway.family()
+        assert len(processes) == 3 + workers
+        load = under_way(gateway.load(CALLS, persist=False), CALLS)
+        killed = time.monotonic()
+        gateway.kill_parent()
+        calls = load.done()
+        right(calls, expected)
+        assert not [call for call in calls if call.error and 0 < call.connected < killed]
+        until(lambda: not alive(processes), "the children to end")
+        gateway.start()
+        since = gateway.quiet()  # nothing is pending: what the dead observer had open is booked as lost
+        since.subtract(before)
+        assert since["seen"] <= len(calls)
+        warm_up(gateway)
+
+
+# SIGSTOP
+
+
+def test_a_hung_model_changes_no_answer_in_shadow(gateway: Served, expected: Sequence[str]) -> None:
+    before = gateway.ledger()
+    load = under_way(gateway.load(CALLS), CALLS)
+    gateway.kill("model", signal.SIGSTOP)
+    try:
+        unbroken(load.done(), expected)
+        ledger = gateway.settled(before, CALLS)
+        assert ledger["timed_out"] > 0 and ledger["timed_out"] + ledger["failed"] + ledger["compared"] == CALLS
+    finally:
+        gateway.kill("model", signal.SIGCONT)
+    warm_up(gateway)
+
+
+def test_the_incumbent_answers_in_live_while_the_model_hangs_and_dies(gateway: Served, expected: Sequence[str]) -> None:
+    """Given stage live, when the model hangs or is killed, then legacy answers every call, until it is back."""
+    body = envelopes()[0]
+    theirs = gateway.ask_legacy(body)
+    gateway.edit(stage="live")
+    try:
+        until(lambda: gateway.post(body)[1] != theirs, "the candidate to answer")
+        gateway.kill("model", signal.SIGSTOP)
+        unbroken(gateway.load(64).done(), expected)
+        gateway.kill("model")
+        unbroken(gateway.load(64).done(), expected)
+        until(lambda: gateway.post(body)[1] != theirs, "the candidate to answer again")
+    finally:
+        gateway.kill("model", signal.SIGCONT)
+        gateway.edit(stage="shadow")
+    warm_up(gateway)
+
+
+def test_a_hung_observer_fills_the_pipe_and_harms_nobody(tmp_path: Path, expected: Sequence[str]) -> None:
+    """Given a tiny buffer and an observer that reads nothing, then calls go on; what does not fit is booked."""
+    with served(tmp_path, observer={"buffer": "1KiB"}) as gateway:
+        before = gateway.ledger()
+        gateway.kill("observer", signal.SIGSTOP)
+        unbroken(gateway.load(CALLS).done(), expected)
+        gateway.kill("observer", signal.SIGCONT)
+        ledger = gateway.settled(before, CALLS)
+        assert ledger["dropped"] > 0 and ledger["dropped"] + ledger["compared"] == CALLS
+
+
+# SIGTERM
+
+
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+def test_sigterm_under_load_loses_no_accepted_call(tmp_path: Path, expected: Sequence[str], workers: int) -> None:
+    """Given load, when the gateway is told to end, then all accepted calls are answered whole, and all are booked."""
+    with served(tmp_path, workers=workers) as gateway:
+        before = gateway.ledger()
+        processes = gateway.family()
+        load = under_way(gateway.load(4 * CALLS, persist=False), 4 * CALLS)
+        told = time.monotonic()
+        assert gateway.terminate() == 0
+        calls = load.done()
+        assert not alive(processes)
+        right(calls, expected)
+        broken = [call for call in calls if call.error]
+        assert not [call for call in broken if call.error == "cut" or 0 < call.connected < told], broken
+        gateway.start()
+        gateway.settled(before, len(calls) - len(broken))
+        assert not gateway.logged("observer_died")
+
+
+def test_sigterm_while_legacy_is_slow_waits_for_its_answers(tmp_path: Path, expected: Sequence[str]) -> None:
+    with served(tmp_path, legacy=("--delay", "1.0")) as gateway:
+        load = gateway.load(16, persist=False)
+        until(lambda: gateway.legacy.connections == 16, "all calls to be with the legacy service")
+        assert gateway.terminate() == 0
+        unbroken(load.done(), expected)
