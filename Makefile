@@ -48,7 +48,7 @@ serve: $(VENV)/.run  ## the example and its legacy service, until interrupted
 	trap 'kill $$legacy' EXIT; $(BIN)/understudy serve --config $(PLAY)/understudy.yaml
 
 test: $(VENV)/.dev  ## all tests but that of the wheel; ARGS="-k relay" for some
-	$(BIN)/pytest -m "not wheel and not long and not interop" $(ARGS)
+	$(BIN)/pytest -m "not wheel and not long and not interop" -n 3 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev  ## formatting, lint, types, the direction of imports, docker-compose.yml
 	$(BIN)/ruff format --check $(CODE)

@@ -18,6 +18,7 @@ import pytest
 from tests.services import POSTGRESQL, Postgresql, Service, running_postgresql
 
 SEED = int(os.environ.get("UNDERSTUDY_TEST_SEED") or random.SystemRandom().randrange(2**32))
+os.environ["UNDERSTUDY_TEST_SEED"] = str(SEED)  # the same in every process that runs tests beside this one
 BENTO_STORE = pytest.StashKey[Path]()
 
 # Times are never asserted, so a slow machine fails nothing; what failed is printed so that it can be repeated.

@@ -56,9 +56,7 @@ class Admission:
 
     __slots__ = ("_access", "_addressing", "_asked", "_key", "_operation", "_other", "_request", "_scope", "_whole")
 
-    def __init__(
-        self, access: Access, scope: Message, request: HttpRequest, other: str, operation: Operation
-    ) -> None:
+    def __init__(self, access: Access, scope: Message, request: HttpRequest, other: str, operation: Operation) -> None:
         self._access = access
         self._scope = scope
         self._request = request
@@ -153,4 +151,3 @@ class Admission:
 
 def _qualified(name: QName) -> str:
     return f'qname="n:{name[1]}" xmlns:n="{escaped_attribute(name[0])}"' if name[0] else f'qname="{name[1]}"'
-

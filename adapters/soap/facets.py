@@ -23,7 +23,8 @@ FACETS = frozenset({
 })  # fmt: skip
 """What may stand in a restriction beside attributes."""
 
-_FOREIGN = re.compile(r"\\[iIcCpP]|-\[")
+_FOREIGN = re.compile(r"\\[iIcCpP]|(?<!\\)\[[^\]]*-\[")
+"""Of a pattern: names' characters, Unicode blocks and the subtraction of classes, which Python cannot express."""
 
 
 def restricted(name: str, base: Simple, facets: Facets) -> Simple:

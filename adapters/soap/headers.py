@@ -124,8 +124,6 @@ def _node(element: Any, *, keep: bool = False) -> Node:
     return Node(tag, element.text or "", dict(element.attrib), children, written(element) if keep else "")
 
 
-
-
 def with_blocks(template: bytes, blocks: Sequence[str]) -> bytes:
     """The envelope (UTF-8, 1.1 or 1.2) with these blocks at the end of its Header, which is added where it has none."""
     inner = "".join(blocks).encode()

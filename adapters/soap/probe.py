@@ -129,4 +129,3 @@ def _request(path: Path) -> bytes:
     except ValueError as error:
         raise ConfigError(f"auth.probe.request: {path}: {error}") from error
     return body
-

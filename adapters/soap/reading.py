@@ -59,11 +59,10 @@ class Reader:
     def read(self, body: bytes, media: str, use: Callable[[Any], Result]) -> Result:
         """What `use` makes of the root element, which must not outlive it. Raises Undecodable, and what `use` does."""
         body = self._safe(body, media)
-        if self._names is None:
-            return use(_root(body, self._parser))
-        # The names of a large message take longer to look through than a thread takes to start.
-        if len(body) <= LARGE and self._names.admit(body, tokens(body)):
-            return use(_root(body, self._parser))
+        found = tokens(body) if len(body) <= LARGE else None
+        if self._names is None or (found is not None and self._names.admit(body, found)):
+            return use(_root(body, self._parser, DEPTH + 1 if found is None else len(found)))
+        # The names of a large message would take longer to look through than a thread takes to start.
         return apart(lambda: use(_root(body, _parser())))
 
     def root(self, body: bytes, media: str) -> Any:
@@ -86,12 +85,13 @@ def _parser() -> Any:
     )  # fmt: skip
 
 
-def _root(body: bytes, parser: Any) -> Any:
+def _root(body: bytes, parser: Any, starts: int = DEPTH + 1) -> Any:
+    """The root element; `starts` is how many elements there are at most, where that is known."""
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _syntax(error) from None
-    if len(body) > _SMALLEST * DEPTH and _too_deep(root):
+    if starts > DEPTH and _too_deep(root):
         raise Undecodable(f"The message is nested deeper than {DEPTH} elements.", "too_deep")
     return root
 

@@ -152,14 +152,16 @@ class Writer:
             if not (shape and clark(key) == _LANG):
                 yield self._new_attribute(node, key, value, known, scope)
 
-    def _known_attribute(self, node: Any, one: Written, value: str, known: Element | None, scope: Scope) -> str:
-        text, _ = self._value(node, one.key, value, dict(scope), known)
+    def _known_attribute(
+        self, node: Any, one: Written, value: str, known: Element | None, scope: dict[str, str]
+    ) -> str:
+        text, declaration = self._value(node, one.key, value, scope, known)
         if clark(one.key) == _LANG or clark(one.key) == NIL:
             text = one.raw
         elif (simple := _attribute_type(known, one.key)) is not None and (way := learnt(simple.kind, [one.raw])):
-            text = way(value)
+            text = way(text)
         safe = escaped_attribute(text) if one.quote == '"' else escaped_attribute(text).replace("'", "&apos;")
-        return f"{one.blank}{one.name}={one.quote}{safe}{one.quote}"
+        return f"{declaration}{one.blank}{one.name}={one.quote}{safe}{one.quote}"
 
     def _new_attribute(self, node: Any, key: QName, value: str, known: Element | None, scope: dict[str, str]) -> str:
         if key[0] == XML:

@@ -91,8 +91,8 @@ def test_a_doctype_is_relayed_in_shadow(shadow: Served) -> None:
     [
         (MALFORMED, b"not well-formed XML", "Undecodable"),
         (DOCTYPE, b"DOCTYPE", "Undecodable"),
-        (MISSING, b"Application.Applicant.Age: is required. Correct the request", "Undecodable"),
-        (UNKNOWN_CODE, b"&apos;A99&apos; is not in the list of allowed values. Correct the request", "Undecodable"),
+        (MISSING, b"Age", "Undecodable"),
+        (UNKNOWN_CODE, b"A99", "Undecodable"),
         (LARGE, b"larger than 1048576 bytes, the most that is accepted here. Send less", "over_max_decode"),
     ],
     ids=["malformed", "DOCTYPE", "a field is missing", "unknown code", "5 MB"],

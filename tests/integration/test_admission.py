@@ -41,7 +41,13 @@ def call(gateway: InProcess, number: int, said: By | UnderstudyError, asked: lis
     return made
 
 
-SAID: tuple[By | UnderstudyError, ...] = (By.CANDIDATE, By.INCUMBENT, Denied("no", "wrong", NO), Undecodable("x"), IncumbentUnreachable("gone"))
+SAID: tuple[By | UnderstudyError, ...] = (
+    By.CANDIDATE,
+    By.INCUMBENT,
+    Denied("no", "wrong", NO),
+    Undecodable("x"),
+    IncumbentUnreachable("gone"),
+)
 
 
 def test_each_call_of_a_batch_is_admitted_denied_or_asked_about_for_itself(tmp_path: Path) -> None:

@@ -153,9 +153,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(
-    app: ASGI, limits: Limits | None = None, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[Served]:
+async def serving(app: ASGI, limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
     """An application behind our own server for as long as the block lasts."""
     listener = socket.create_server(("127.0.0.1", 0))
     running = server(app, limits or Limits(grace=2.0), tls)

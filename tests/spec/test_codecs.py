@@ -127,7 +127,7 @@ def test_a_call_decodes_once_and_fails_the_same_each_time(specimen: Specimen) ->
         Values({"Result": object()}), Values({"Decision": {1, 2}}), Values({"Decision": float("nan")}),
         Values({"Result": b"bytes", "Decision": b"bytes"}), Refusal("No such fault", "", {"x": object()}),
     ],
-    ids=str,
+    ids=["an object", "a set", "not a number", "bytes", "an unknown fault"],
 )  # fmt: skip
 def test_what_cannot_be_written_is_unencodable_and_nothing_else(specimen: Specimen, outcome: Values | Refusal) -> None:
     with pytest.raises(Unencodable):

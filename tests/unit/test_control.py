@@ -10,7 +10,12 @@ import pytest
 from gateway.control import Orders, orders, report
 
 FIRST = Orders(
-    "routes: {}\n# ünï\n", "/etc/understudy.yaml", {"credit": "/run/credit.sock"}, "/run/understudy", "home.1", "routes: {}\n"
+    "routes: {}\n# ünï\n",
+    "/etc/understudy.yaml",
+    {"credit": "/run/credit.sock"},
+    "/run/understudy",
+    "home.1",
+    "routes: {}\n",
 )
 SECOND = Orders("x" * 300_000, "/etc/understudy.yaml", {}, "/run/understudy", "home.2", "routes: {}\n")
 

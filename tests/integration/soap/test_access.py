@@ -284,6 +284,7 @@ def zeep_client(port: int, folder: Path, **options: Any) -> Any:
 def test_zeep_with_its_own_username_token_is_let_in(tmp_path: Path, use_digest: bool) -> None:
     async def main() -> None:
         async with guarded(tmp_path, TOKENS) as rig:
+
             def call(password: str) -> Any:
                 token = UsernameToken("ada", password, use_digest=use_digest)
                 return zeep_client(rig.port, tmp_path, wsse=token).Ask(Id="1", Amount=10)
@@ -301,6 +302,7 @@ def test_zeep_with_its_addressing_plugin_reads_the_echoed_headers(tmp_path: Path
 
     async def main() -> None:
         async with guarded(tmp_path, NONE) as rig:
+
             def call() -> Any:
                 return zeep_client(rig.port, tmp_path, plugins=[WsAddressingPlugin()]).Ask(Id="1", Amount=10)
 
@@ -405,8 +407,9 @@ def test_an_action_of_addressing_or_of_the_content_type_contradicts_as_well(tmp_
             _, said = await rig.ask(addressed("<a:Action>urn:t/Other</a:Action>"))
             assert "different operations" in said.reason
             head, body = await rig.client.ask(
-                f"POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/soap+xml; action=\"urn:t/Other\"\r\n"
-                f"Content-Length: {len(envelope(version='1.2'))}\r\n\r\n".encode() + envelope(version="1.2")
+                f'POST {PATH} HTTP/1.1\r\nHost: a\r\nContent-Type: application/soap+xml; action="urn:t/Other"\r\n'
+                f"Content-Length: {len(envelope(version='1.2'))}\r\n\r\n".encode()
+                + envelope(version="1.2")
             )
             assert head[9:12] == b"400" and b"different operations" in body
             for fine in ('SOAPAction: ""', "SOAPAction:", 'SOAPAction: "urn:unheard-of"', "SOAPAction: urn:t/Ask"):
@@ -467,7 +470,7 @@ def test_credentials_that_do_not_outlast_a_call_stay_with_legacy(tmp_path: Path,
 
 
 NO_ANSWERS = [
-    (b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=\"old\"\r\nContent-Length: 4\r\n\r\nnope", b"nope", 401),
+    (b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="old"\r\nContent-Length: 4\r\n\r\nnope', b"nope", 401),
     (ok(b"<html>log in</html>", "Content-Type: text/html"), b"<html>log in</html>", 200),
     (ok(envelope("<e:Fault><faultcode>e:Client</faultcode><faultstring>who?</faultstring></e:Fault>")), b"who?", 200),
 ]
@@ -588,5 +591,3 @@ def test_users_may_stand_in_a_file(tmp_path: Path) -> None:
             assert (await rig.ask("", basic("# who", "")))[0] == 401
 
     uvloop.run(main())
-
-

@@ -538,8 +538,13 @@ def test_the_candidate_may_answer_only_where_it_is_stated_who_checks_callers() -
         ({"auth": {"verify": {"certificates": ["sha256:12"]}}}, "64 hex digits"),
         ({"auth": {"verify": {"certificates": ["batch"]}}}, "subject such as"),
         ({"auth": {"probe": {}}}, "needs an `incumbent`"),
-        ({"auth": "probe", "incumbent": {"url": "http://a/", "credentials": {"basic": {"user": "u", "password": "p"}}}},
-         "yes to everybody"),
+        (
+            {
+                "auth": "probe",
+                "incumbent": {"url": "http://a/", "credentials": {"basic": {"user": "u", "password": "p"}}},
+            },
+            "yes to everybody",
+        ),
         ({"auth": {"none": "a", "probe": {}}}, "exactly one"),
         ({"understands": ["b:Session"]}, "namespace"),
         ({"faults": {"status_11": 100}}, "200"),
