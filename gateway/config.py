@@ -116,7 +116,7 @@ class Observer(Settings):
     """Calls the observer may hold undecided."""
     timeout: Duration = 10.0
     """How long the candidate may take in the shadow."""
-    nice: int = Field(10, ge=0, le=19)
+    nice: int = Field(19, ge=0, le=19)
 
 
 class Records(Settings):
