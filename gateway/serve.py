@@ -28,7 +28,7 @@ from gateway.listening import bind, url
 from gateway.process import Process, Program
 from gateway.store.migrate import migrate
 from gateway.store.model import StoreDown
-from gateway.table import compile_table
+from gateway.table import compile_table, misfits
 
 log = structlog.get_logger()
 
@@ -180,7 +180,10 @@ class Parent:
         if changed := moved(self._first, loaded):
             log.warning("restart_needed", sections=changed)
         served, kinds = Served(loaded), assembly.models(loaded)
-        compile_table(loaded, self._adapters, {name: Link(name, kind, "") for name, kind in kinds.items()})
+        table = compile_table(loaded, self._adapters, {name: Link(name, kind, "") for name, kind in kinds.items()})
+        described = {name: found for name, kind in kinds.items() if (found := kind.schema())}
+        if wrong := [one for name, found in described.items() for one in misfits(table, name, found)]:
+            raise ConfigError(*wrong)
         for name, kind in kinds.items():
             self._sockets += 1
             socket_path = str(self._run / f"{name}-{self._sockets}.sock")

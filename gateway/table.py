@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.candidate import Candidate
 from gateway.compare import Comparison, compile_compare
@@ -12,6 +12,7 @@ from gateway.contract import Codec, ConfigError, Incumbent, Stage
 from gateway.cutover import Caps, in_force
 from gateway.link import Link
 from gateway.mapping import RouteMapping, SourceMapping, compile_route
+from gateway.schema import problems
 from gateway.typed import typed_incumbent
 
 
@@ -78,7 +79,7 @@ class Table:
 def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mapping[str, Link]) -> Table:
     """The table of a configuration. Raises ConfigError with every problem found."""
     bound: dict[tuple[str, str], Bound] = {}
-    problems: list[str] = []
+    wrong: list[str] = []
     for name, route in loaded.config.routes.items():
         try:
             rules = compile_route(name, route)
@@ -90,10 +91,22 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
                     raise ConfigError(f"routes.{name}.sources.{source}: the adapter is new; only a restart adds it")
                 bound[adapter, operation] = _bind(name, source, route, rules, adapters, candidate)
         except ConfigError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise ConfigError(*problems)
+            wrong.extend(error.problems)
+    if wrong:
+        raise ConfigError(*wrong)
     return Table(loaded.version, bound)
+
+
+def misfits(table: Table, model: str, described: Mapping[str, Any]) -> list[str]:
+    """Where this model's schema and the mappings of its routes disagree, a sentence each; empty where all fit."""
+    found: list[str] = []
+    for bound in table.bound.values():
+        if bound.candidate and bound.candidate.link.name == model:
+            outputs = described["outputs"]
+            wrong = problems(bound.rules.feature_names, described)
+            wrong += [f"the model gives no {one!r}" for one in bound.rules.outputs if outputs and one not in outputs]
+            found += [f"route {bound.route}: {problem}" for problem in wrong]
+    return list(dict.fromkeys(found))
 
 
 def _bind(

@@ -63,11 +63,17 @@ class Bento:
         return Child([sys.executable, "-m", "uvicorn", application, *switches, *flags], self._environment())
 
     def schema(self) -> Mapping[str, Any] | None:
-        """The schema in the model's folder, read without starting it; None for a model that is served elsewhere."""
-        if not self.tag:
+        """The schema in the model's folder, read without starting it; None where it has none or is served elsewhere.
+
+        Raises ConfigError for one that cannot be read."""
+        name, _, version = self.tag.partition(":")
+        file = self._home / "models" / name / version / "schema.json"
+        if not self.tag or not file.exists():
             return None
-        name, version = self.tag.split(":")
-        found: Mapping[str, Any] = orjson.loads((self._home / "models" / name / version / "schema.json").read_bytes())
+        try:
+            found: Mapping[str, Any] = orjson.loads(file.read_bytes())
+        except ValueError as error:
+            raise ConfigError(f"model {self._name}: {self.tag} has a schema.json that is not JSON: {error}") from error
         return found
 
     async def connect(self, socket: str) -> Model:

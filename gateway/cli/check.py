@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from gateway import assembly, schema, tls
+from gateway import assembly, tls
 from gateway.cli import console
 from gateway.cli.migrated import condition
 from gateway.cli.reports import switched_off
@@ -19,7 +19,7 @@ from gateway.edit import edit
 from gateway.link import Link
 from gateway.store.engine import connect
 from gateway.store.model import StoreDown
-from gateway.table import Table, compile_table
+from gateway.table import Table, compile_table, misfits
 
 PATIENCE = 10.0
 """Seconds that an adapter may take to try its connections."""
@@ -95,14 +95,7 @@ def _model(name: str, model: Reached, table: Table) -> int:
         return _tried(f"model {name}", [f"cannot be reached: {model.problem}"])
     if model.described is None:
         return _tried(f"model {name}", (), f"is {model.tag}; its schema is checked when it runs, and skipped here")
-    outputs = model.described["outputs"]
-    problems: list[str] = []
-    for bound in table.bound.values():
-        if bound.candidate and bound.candidate.link.name == name:
-            found = schema.problems(bound.rules.feature_names, model.described)
-            found += [f"the model gives no {one!r}" for one in bound.rules.outputs if outputs and one not in outputs]
-            problems += [f"route {bound.route}: {problem}" for problem in found]
-    return _tried(f"model {name}", list(dict.fromkeys(problems)), f"is {model.tag} and fits its routes")
+    return _tried(f"model {name}", misfits(table, name, model.described), f"is {model.tag} and fits its routes")
 
 
 def _routes(loaded: Loaded, caps: Caps) -> None:

@@ -13,6 +13,12 @@ GOOD = config("shadow")
 REFUSED = {
     "an operation that the adapter does not serve": (GOOD.replace("old/ScoreBatch", "old/Scoer"), "no such operation"),
     "a mapping that does not compile": (GOOD.replace("compare: {score:", "compare: {scoer:"), "no answer field"),
+    "a feature that the model does not know": (
+        GOOD.replace("features: {amount: }", "features: {amuont: {from: amount}}"), "did you mean 'amount'?",
+    ),
+    "an answer that the model does not give": (
+        GOOD.replace("score: {from: probability_bad,", "score: {from: probability,"), "the model gives no 'probability'",
+    ),
     "an adapter that only a restart adds": (
         GOOD.replace("adapters:", "adapters:\n  new: {type: memory, operations: [Score]}", 1)
         .replace("old/Score:", "new/Score:"),
