@@ -206,6 +206,7 @@ def test_one_that_does_not_end_within_the_grace_is_killed(child: Callable[..., P
     one = child("sleep", "600")
     one.start()
     os.kill(one.pid or 0, signal.SIGSTOP)  # a stopped process takes SIGTERM only when it goes on
+    until(lambda: Path(f"/proc/{one.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
     one.stop(5)
     assert not one.gone()
     clock.now += 5.1

@@ -17,7 +17,7 @@ REFUSED = {
         GOOD.replace("features: {amount: }", "features: {amuont: {from: amount}}"), "did you mean 'amount'?",
     ),
     "an answer that the model does not give": (
-        GOOD.replace("score: {from: probability_bad,", "score: {from: probability,"), "the model gives no 'probability'",
+        GOOD.replace("score: {from: probability_bad,", "score: {from: chance,"), "the model gives no 'chance'",
     ),
     "an adapter that only a restart adds": (
         GOOD.replace("adapters:", "adapters:\n  new: {type: memory, operations: [Score]}", 1)
