@@ -86,9 +86,9 @@ class Parent:
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, self._stop)
         listen = self._now.loaded.config.listen
-        self._run.mkdir(0o700)
-        self._metrics.mkdir()
         data, admin = bind(listen.data), bind(listen.admin)
+        self._run.mkdir(0o700)  # not before the addresses are ours: a refusal leaves no folder behind
+        self._metrics.mkdir()
         self._data, self._admin = url(data), url(admin)
         self._migrate()
         for process in self._now.models.values():

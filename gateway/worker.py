@@ -106,7 +106,7 @@ class Worker:
         return http.Router(routes)
 
     def _warn(self) -> None:
-        """Says at start what weakens security; one of the workers is enough."""
+        """Says at start what weakens security; every worker does, for itself."""
         sentences = [sentence for adapter in self._adapters.values() for sentence in adapter.warnings()]
         for sentence in (*warnings(self._fixed.listen.tls), *sentences):
             log.warning("weak", reason=sentence)

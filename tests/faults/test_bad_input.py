@@ -84,6 +84,10 @@ def test_a_doctype_is_relayed_in_shadow(shadow: Served) -> None:
 
 # Where the candidate answers
 
+KNOWN = b", ".join(b"&apos;A%d&apos;" % code for code in range(11, 15))
+UNKNOWN_SAYS = b"The value &apos;A99&apos; is not an element of the set {%b}. Correct the request" % KNOWN
+"""As libxml2 puts it: the gateways of these tests enforce the schema."""
+
 
 @pytest.mark.parametrize("envelope", [OLD, NEW], ids=["SOAP 1.1", "SOAP 1.2"])
 @pytest.mark.parametrize(
@@ -91,8 +95,8 @@ def test_a_doctype_is_relayed_in_shadow(shadow: Served) -> None:
     [
         (MALFORMED, b"not well-formed XML", "Undecodable"),
         (DOCTYPE, b"DOCTYPE", "Undecodable"),
-        (MISSING, b"Age", "Undecodable"),
-        (UNKNOWN_CODE, b"A99", "Undecodable"),
+        (MISSING, b"}Age ). Correct the request", "Undecodable"),
+        (UNKNOWN_CODE, UNKNOWN_SAYS, "Undecodable"),
         (LARGE, b"larger than 1048576 bytes, the most that is accepted here. Send less", "over_max_decode"),
     ],
     ids=["malformed", "DOCTYPE", "a field is missing", "unknown code", "5 MB"],
