@@ -18,6 +18,8 @@ ONLY ?=
 
 # Whatever pip is configured to do on this machine must not get into the files, or their hashes would not be everyone's.
 LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile
+# What the tests, the demo and the container need; the drivers of Oracle, SQL Server and DB2 are left to their users.
+EXTRAS := --extra soap --extra demo --extra amqp --extra messagepack --extra postgresql --extra mysql --extra parquet
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo serve test check faults interop wheel bench services lock upgrade clean
@@ -80,8 +82,8 @@ services: $(VENV)/.run  ## installs the services that tests need and that are mi
 
 lock: $(VENV)/.dev  ## recompiles the requirements, keeping versions that still fit
 	$(LOCK) --only-build-deps --build-deps-for wheel --output-file requirements/build.txt $(ARGS) pyproject.toml
-	$(LOCK) --extra soap --extra demo --extra postgresql --output-file requirements/run.txt $(ARGS) pyproject.toml
-	$(LOCK) --extra soap --extra demo --extra postgresql --extra dev --constraint requirements/build.txt \
+	$(LOCK) $(EXTRAS) --output-file requirements/run.txt $(ARGS) pyproject.toml
+	$(LOCK) $(EXTRAS) --extra dev --constraint requirements/build.txt \
 	  --constraint requirements/run.txt --output-file requirements/dev.txt $(ARGS) pyproject.toml
 
 upgrade:  ## recompiles the requirements with the newest versions that fit

@@ -93,6 +93,11 @@ class Served:
         until(lambda: self._pid(name), f"{name} to run")
         return self._pid(name) or 0
 
+    def busiest(self) -> str:
+        """The worker with the most connections: the kernel may give all of them to one."""
+        workers = [name for name in self.facts["processes"] if name.startswith("worker-")]
+        return max(workers, key=lambda name: len(list(Path(f"/proc/{self.pid(name)}/fd").iterdir())))
+
     def family(self) -> Sequence[int]:
         """The parent and all its descendants."""
         return family(self.parent.pid)
@@ -107,6 +112,15 @@ class Served:
         """Kills the parent, which can no longer tell its children anything."""
         self.parent.kill()
         self.parent.wait()
+
+    @contextmanager
+    def unattended(self) -> Iterator[None]:
+        """The parent is stopped: what dies meanwhile stays dead, however slow the machine is."""
+        self.parent.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.parent.send_signal(signal.SIGCONT)
 
     def restarted(self, name: str, old: int) -> None:
         """Returns when another process has taken the place of `old`, and all serve."""

@@ -50,7 +50,22 @@ def programs(*names: str, library: str = "*") -> Callable[[], Path | None]:
     return found
 
 
+def folder_of(program: str) -> Callable[[], Path | None]:
+    """Finds the folder of a program that stands where Debian puts it, a path below /."""
+
+    def found() -> Path | None:
+        place = Path("/") / program
+        return place.parent if place.exists() else None
+
+    return found
+
+
 POSTGRESQL = Service("PostgreSQL", "postgresql", postgresql_programs)
+# Debian's wrappers on the path switch the user; the ones here do not.
+RABBITMQ = Service("RabbitMQ", "rabbitmq-server", folder_of("usr/lib/rabbitmq/bin/rabbitmq-server"))
+MARIADB = Service("MariaDB", "mariadb-server", folder_of("usr/sbin/mariadbd"))
+AMQP_TOOLS = Service("the C tools of AMQP", "amqp-tools librabbitmq-dev gcc",
+                     programs("amqp-publish", "gcc", library="usr/include/rabbitmq-c/amqp.h"))  # fmt: skip
 # The clients of tests/interop that are no Python libraries.
 PHP = Service("PHP with SoapClient", "php-cli php-soap", programs("php", library="usr/lib/php/*/soap.so"))
 PERL = Service("SOAP::Lite", "libsoap-lite-perl", programs("perl", library="usr/share/perl5/SOAP/Lite.pm"))
@@ -61,7 +76,7 @@ JAXWS = Service("JAX-WS RI", "jaxws default-jdk-headless",
 MONO = Service("Mono", "mono-devel", programs("wsdl", "mcs", "mono"))
 # Debian's npm conflicts with a newer Node.js that brings its own.
 NODE = Service("Node.js with npm", "nodejs npm", programs("node", "npm"))
-SERVICES = (POSTGRESQL, PHP, PERL, GSOAP, JAXWS, MONO, NODE)
+SERVICES = (POSTGRESQL, RABBITMQ, MARIADB, AMQP_TOOLS, PHP, PERL, GSOAP, JAXWS, MONO, NODE)
 
 
 class Postgresql:

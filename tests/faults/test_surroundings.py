@@ -225,8 +225,8 @@ def test_a_hold_reaches_every_worker_and_survives_a_restart(tmp_path: Path, expe
     with served(tmp_path, stage="live", workers=2) as gateway:
         until(lambda: by_candidate(gateway, expected) == 40, "the candidate to answer")
         holds.hold(gateway.engine, ROUTE, "complaints", "ada")
-        until(lambda: by_candidate(gateway, expected) == 0, "the hold to be in force")
-        assert by_candidate(gateway, expected) == 0
+        # One worker may know it a moment before the other, and any of them may take most of the calls of a round.
+        until(lambda: not any(by_candidate(gateway, expected) for _ in range(5)), "the hold to be in force")
         assert gateway.terminate() == 0
         gateway.start()
         assert by_candidate(gateway, expected) == 0
