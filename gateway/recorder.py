@@ -9,6 +9,7 @@ from gateway.case import Case
 from gateway.config import Records
 from gateway.contract import By, Outcome, Refusal, Unmappable, Values
 from gateway.mapping import Canonical
+from gateway.store.evidence import weigh
 from gateway.store.model import AGREE, DISAGREE, Batch, Pending, Record, Slot
 from gateway.table import Bound
 
@@ -37,6 +38,7 @@ class Recorder:
         rollup.errors += case.term in ("failed", "timed_out")
         for record in records:
             rollup.compare(record.verdict, record.verdicts)
+            weigh(batch.evidence, record)
         for who in ("incumbent", "candidate", "gateway"):
             if (took := getattr(sighting, f"{who}_ms")) is not None:
                 rollup.time(who, took)
@@ -59,13 +61,17 @@ class Recorder:
         key = canonical.get(case.bound.settings.key or "")
         verdict = case.verdicts[index] if index < len(case.verdicts) else None
         fields = verdict.fields if verdict else {}
+        digest = None if key is None else self._digest(sighting.route, str(key))
+        # Without a key nothing says that two calls are one customer's, so each is a unit of its own.
+        own = case.bound.settings.key is None
+        unit = self._digest(sighting.route, f"call {sighting.call_id} {index}") if own else digest
         return Record(
             sighting.route, case.epoch, sighting.call_id, index, f"{sighting.source}/{sighting.operation}",
             sighting.received, sighting.stage, sighting.by, word,
-            None if key is None else self._digest(sighting.route, str(key)), self._allowed(sighting.route, canonical),
+            digest, self._allowed(sighting.route, canonical),
             self._side(case.bound, case.incumbent, index), self._side(case.bound, case.candidate, index),
             {name: AGREE if field.agree else DISAGREE for name, field in fields.items()},
-            sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version,
+            sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version, unit,
         )  # fmt: skip
 
     def _allowed(self, route: str, canonical: Canonical) -> dict[str, Any]:

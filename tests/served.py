@@ -95,7 +95,7 @@ class Served:
 
     def busiest(self) -> str:
         """The worker with the most connections: the kernel may give all of them to one."""
-        workers = [name for name in self.facts["processes"] if name.startswith("worker-")]
+        workers: list[str] = [name for name in self.facts["processes"] if name.startswith("worker-")]
         return max(workers, key=lambda name: len(list(Path(f"/proc/{self.pid(name)}/fd").iterdir())))
 
     def family(self) -> Sequence[int]:

@@ -10,7 +10,7 @@ store for an answer given elsewhere the writer books everything, once, whatever 
 opens, the term named by its `Close`, `orphan` when its window ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -85,6 +85,59 @@ class Record:
     gateway_ms: float | None
     model: str
     version: str
+    unit: bytes | None = None
+    """Whose evidence it is: the key's HMAC, or one of its own where the route has no key. None counts nowhere."""
+    cost: float = 0.0
+    """What this disagreement costs; 0 where nothing is priced."""
+    segments: Sequence[str] = ()
+    """The names of the segments that it belongs to."""
+
+    @property
+    def compared(self) -> bool:
+        """Whether its verdict counts."""
+        return self.verdict in (AGREE, DISAGREE)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What is known of one business key in an epoch; merging is adding. See `evidence.Unit`."""
+
+    first: datetime
+    last: datetime
+    calls: int = 0
+    disagreed: int = 0
+    cost: float = 0.0
+    parts: dict[str, list[int]] = field(default_factory=dict)
+
+    def count(self, record: Record, sign: int = 1) -> None:
+        """Adds (or with sign -1 takes back) one compared record."""
+        differs = sign * (record.verdict == DISAGREE)
+        self.calls += sign
+        self.disagreed += differs
+        self.cost += sign * record.cost
+        for name, word in record.verdicts.items():
+            if word in (AGREE, DISAGREE):
+                self._add(name, sign * (word == DISAGREE), sign)
+        for name in record.segments:
+            self._add(f"segment:{name}", differs, sign)
+
+    def merge(self, other: "Tally") -> None:
+        """Adds another tally of the same key."""
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.calls += other.calls
+        self.disagreed += other.disagreed
+        self.cost += other.cost
+        for name, (disagreed, compared) in other.parts.items():
+            self._add(name, disagreed, compared)
+
+    def _add(self, name: str, disagreed: int, compared: int) -> None:
+        pair = self.parts.setdefault(name, [0, 0])
+        pair[0] += disagreed
+        pair[1] += compared
+
+
+Units = dict[tuple[int, bytes], Tally]
+"""By epoch and unit, in order of arrival."""
 
 
 @dataclass(slots=True)
@@ -183,6 +236,8 @@ class Batch:
     """(route, term): what is added. Never PENDING."""
     rollups: dict[Slot, Rollup] = field(default_factory=dict)
     """Includes the verdicts of all `records`; the writer takes those of duplicates back out."""
+    evidence: Units = field(default_factory=dict)
+    """Includes all `records`, as `rollups` does."""
     opened: list[Pending] = field(default_factory=list)
     closed: list[Close] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, case, func, literal, select, union_all
+from sqlalchemy import Engine, Row, func, literal, select, union_all
 
 from gateway.store import rollups, tables
 from gateway.store.engine import reading
 from gateway.store.joins import OPEN
-from gateway.store.model import AGREE, BALANCED, DISAGREE, PENDING, SEEN, Rollup
+from gateway.store.model import BALANCED, DISAGREE, PENDING, SEEN, Rollup
 from gateway.store.text import dumps, loads
 
 
@@ -101,26 +101,6 @@ def confusions(
         if one.verdicts.get(field) == DISAGREE:
             pairs[dumps(_value(one.incumbent, field)), dumps(_value(one.candidate, field))] += 1
     return [(loads(incumbent), loads(candidate), count) for (incumbent, candidate), count in pairs.most_common()]
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """All compared records of one business key in an epoch: what statistics may take as independent."""
-
-    key: bytes
-    compared: int
-    agreed: int
-
-
-def units(engine: Engine, route: str, epoch: int) -> Sequence[Unit]:
-    """The epoch's business keys in the order in which they first came; records without a key are left out."""
-    table = tables.record
-    counted = (table.c.verdict.in_((AGREE, DISAGREE))) & table.c.key.is_not(None)
-    agreed = func.sum(case((table.c.verdict == AGREE, 1), else_=0))
-    chosen = select(table.c.key, func.count(), agreed).where(table.c.route == route, table.c.epoch == epoch, counted)
-    with reading(engine) as connection:
-        rows = connection.execute(chosen.group_by(table.c.key).order_by(func.min(table.c.id)))
-        return [Unit(bytes(key), compared, int(agreed)) for key, compared, agreed in rows]
 
 
 def _disagreement(row: Row[Any]) -> Disagreement:

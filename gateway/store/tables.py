@@ -123,6 +123,29 @@ record = Table(
     Index("record_epoch", "route", "epoch"),
 )
 
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, primary_key=True),
+    Column("arrival", BigInteger, nullable=False),
+    Column("first", Instant, nullable=False),
+    Column("last", Instant, nullable=False),
+    _count("calls"),
+    _count("disagreed"),
+    Column("cost", Float, nullable=False, server_default="0"),
+    Column("parts", Text, nullable=False),
+    Index("evidence_arrival", "epoch", "arrival"),
+    Index("evidence_last", "last"),
+)
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    _count("count"),
+)
+
 pending = Table(
     "pending",
     metadata,

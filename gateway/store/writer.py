@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, update
 
-from gateway.store import joins, rollups, tables, upsert
+from gateway.store import evidence, joins, rollups, tables, upsert
 from gateway.store.engine import reading, writing
 from gateway.store.model import DUPLICATE, ORPHAN, PENDING, SEEN, Batch, Pending, Record, Replica
 from gateway.store.replicas import beat
@@ -72,10 +72,11 @@ class Writer:
         terms.update(joins.close(connection, batch.closed))
         duplicates = _insert(connection, batch.records)
         terms.update((batch.records[place].route, DUPLICATE) for place in duplicates)
-        repeated = rollups.taken_back(batch.records[place] for place in duplicates)
-        rollups.add(connection, self.replica.id, (batch.rollups, repeated))
+        repeated = [batch.records[place] for place in sorted(duplicates)]
+        rollups.add(connection, self.replica.id, (batch.rollups, rollups.taken_back(repeated)))
         self._add(connection, terms)
         self._wait(connection, batch.waiting)
+        evidence.add(connection, (batch.evidence, evidence.taken_back(repeated)))
         return duplicates
 
     def _add(self, connection: Connection, terms: Mapping[tuple[str, str], int]) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.store.evidence import weigh
 from gateway.store.model import AGREE, COMPARED, SEEN, Batch, Pending, Record, Slot
 
 ROUTE, SOURCE = "loan_decision", "loans_soap/ScoreLoan"
@@ -32,7 +33,8 @@ def record(call_id: str, verdict: str = AGREE, **changes: Any) -> Record:
         "model": "credit:1",
         "version": "v1",
     }
-    return Record(**(values | changes))
+    values |= changes
+    return Record(**({"unit": values["key"]} | values))
 
 
 def batch(*records: Record) -> Batch:
@@ -43,6 +45,7 @@ def batch(*records: Record) -> Batch:
         rollup.calls += 1
         rollup.answered_incumbent += 1
         rollup.compare(one.verdict, one.verdicts)
+        weigh(filled.evidence, one)
         rollup.time("gateway", one.gateway_ms or 0.0)
         filled.book(one.route, SEEN)
         filled.book(one.route, COMPARED)

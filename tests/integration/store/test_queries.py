@@ -49,13 +49,6 @@ def test_traffic_is_told_by_source_and_stage_with_quantiles(engine: Engine, writ
     assert 9 < median < 11
 
 
-def test_evidence_is_told_by_business_key_in_order_of_appearance(engine: Engine, writer: Writer) -> None:
-    b, a = b"b" * 16, b"a" * 16
-    writer.flush(batch(record("1", key=b), record("2", DISAGREE, key=a), record("3", DISAGREE, key=b)))
-    writer.flush(batch(record("4", key=None), record("5", "opaque", key=b), record("6", epoch=2, key=a)))
-    assert queries.units(engine, ROUTE, 1) == [queries.Unit(b, 2, 1), queries.Unit(a, 1, 0)]
-
-
 def test_the_secret_is_made_once_and_the_same_for_all(engine: Engine) -> None:
     first = secret(engine)
     assert len(first) == 32
