@@ -6,17 +6,15 @@ Read it before writing an adapter of your own; tests/spec runs the same contract
 
 import asyncio
 import importlib
-import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
+from adapters.formats.json import Json
 from gateway.contract import (
     Answer,
     Call,
@@ -33,8 +31,6 @@ from gateway.contract import (
     Refusal,
     Relayed,
     Stage,
-    Undecodable,
-    Unencodable,
     Values,
 )
 from gateway.contract import Path as PayloadPath
@@ -46,8 +42,8 @@ Old = Callable[[bytes], Awaitable[bytes]]
 
 PAUSE = 0.05
 """Seconds before messages that nobody could answer are tried again."""
-MOST_DIGITS = 300
-"""Of a whole number; what is longer has an exponent."""
+
+_json = Json()
 
 
 class MemorySettings(Settings):
@@ -71,16 +67,16 @@ class Message:
     body: bytes
 
 
-class Json:
+class JsonCodec:
     """JSON objects; a refusal is `{"fault": CODE, "message": TEXT, "detail": {...}}`, decimals are exact."""
 
     def request(self, raw: Raw) -> Payload:
         """The object. Raises Undecodable."""
-        return _object(raw.body)
+        return _json.read(raw.body, raw.media)
 
     def reply(self, raw: Raw) -> Outcome:
         """The object, its refusal, or Opaque for what is marked as technical. Raises Undecodable."""
-        found = _object(raw.body)
+        found = _json.read(raw.body, raw.media)
         if "error" in found:
             return Opaque(str(found["error"]))
         if "fault" in found:
@@ -90,59 +86,13 @@ class Json:
     def encode(self, outcome: Values | Refusal, call: Call) -> Raw:
         """The reply. Raises Unencodable."""
         if isinstance(outcome, Refusal):
-            return _raw({"fault": outcome.code, "message": outcome.message, "detail": outcome.detail})
-        return _raw(outcome.fields)
+            fields = {"fault": outcome.code, "message": outcome.message, "detail": outcome.detail}
+            return Raw(_json.write(fields), _json.media, 200)
+        return Raw(_json.write(outcome.fields), _json.media, 200)
 
     def amend(self, raw: Raw, changes: Mapping[PayloadPath, Any]) -> Raw:
-        """The reply with values replaced. JSON is written anew, which a codec of bytes that matter must not do."""
-        try:
-            found = _object(raw.body)
-        except Undecodable as error:
-            raise Unencodable(f"the incumbent's reply cannot be amended: {error}") from error
-        for path, value in changes.items():
-            *way, last = path
-            place: Any = found
-            try:
-                for step in way:
-                    place = place[step]
-                place[last]  # nothing is ever added
-                place[last] = value
-            except (KeyError, IndexError, TypeError):
-                raise Unencodable(f"the incumbent's reply has no {'.'.join(map(str, path))}") from None
-        return _raw(found)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise Undecodable(f"not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise Undecodable("the message is not a JSON object")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _raw(fields: Mapping[str, Any]) -> Raw:
-    try:
-        return Raw(json.dumps(fields, default=_plain, allow_nan=False).encode(), "application/json", 200)
-    except (TypeError, ValueError) as error:
-        raise Unencodable(f"the answer cannot be written as JSON: {error}") from error
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        short = value.is_finite() and value.adjusted() < MOST_DIGITS
-        written = int(value) if short and value == value.to_integral_value() else float(value)
-        if Decimal(repr(written)) != value:
-            raise ValueError(f"a number of {len(value.as_tuple().digits)} digits would not stay exact")
-        return written
-    if isinstance(value, date | time):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+        """The reply with values replaced and every other byte kept. Raises Unencodable."""
+        return replace(raw, body=_json.amend(raw.body, changes, raw.media))
 
 
 class Memory:
@@ -159,7 +109,7 @@ class Memory:
         self.fail_delivery: Callable[[Message], bool] = lambda message: False
         self._waiting: OrderedDict[str, Message] = OrderedDict()
         self._arrived = asyncio.Event()
-        self._codec = Json()
+        self._codec = JsonCodec()
         self._incumbent = Function(_imported(name, settings.incumbent)) if settings.incumbent else None
         self.gateway: Gateway | None = None
 
@@ -184,7 +134,7 @@ class Memory:
         raw = Raw(message.body, "application/json")
         return Call(self.name, message.operation, raw, self._codec, timeout=self.settings.timeout, id=message.id)
 
-    def codecs(self) -> Mapping[str, Json]:
+    def codecs(self) -> Mapping[str, JsonCodec]:
         """By operation."""
         return dict.fromkeys(self.settings.operations, self._codec)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.memory import Json
+from adapters.memory import JsonCodec
 from gateway.config import parse
 from gateway.contract import (
     Call,
@@ -125,7 +125,7 @@ class Source:
 
     def codecs(self) -> Mapping[str, Codec]:
         """JSON."""
-        return dict.fromkeys(("Score", "ScoreBatch"), Json())
+        return dict.fromkeys(("Score", "ScoreBatch"), JsonCodec())
 
     def incumbent(self) -> Incumbent | None:
         """As given."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapters.memory import Json
+from adapters.memory import JsonCodec
 from gateway.contract import (
     Answer,
     By,
@@ -85,7 +85,7 @@ def call(
     number: int, amount: Any = 500, *, timeout: float = 5, operation: str = "Score", body: bytes | None = None
 ) -> Call:
     written = json.dumps({"Id": str(number), "Amount": amount}).encode() if body is None else body
-    return Call("old", operation, Raw(written, "application/json"), Json(), timeout=timeout, id=f"c{number}")
+    return Call("old", operation, Raw(written, "application/json"), JsonCodec(), timeout=timeout, id=f"c{number}")
 
 
 def run(case: Callable[[], Awaitable[None]]) -> None:
