@@ -15,19 +15,20 @@ Errors, all of them ours; third-party exceptions are translated where they arise
     │   ├── ModelUnavailable   no connection, a dead or overloaded model
     │   ├── ModelTimeout       no prediction within the time it was given
     │   └── BadPrediction      a prediction outside the model's own schema: not finite, out of range, unknown class
-    └── IncumbentFailed        the incumbent has no answer
-        ├── IncumbentUnreachable
-        └── IncumbentTimeout
+    ├── IncumbentFailed        the incumbent has no answer
+    │   ├── IncumbentUnreachable
+    │   └── IncumbentTimeout
+    └── Unfinished             what an operator asked of an adapter was not done, or not whole; names what to do
 """
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class UnderstudyError(Exception):
@@ -97,6 +98,10 @@ class IncumbentUnreachable(IncumbentFailed):
 
 class IncumbentTimeout(IncumbentFailed):
     """No answer of the incumbent within its time."""
+
+
+class Unfinished(UnderstudyError):
+    """What an operator asked of an adapter was not done, or not whole; says what keeps it and what to do."""
 
 
 class Stage(IntEnum):
@@ -356,6 +361,47 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Closes what was opened."""
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """An adapter that can be taken out again: it put something of ours into the legacy system."""
+
+    async def leave(self, patience: float) -> Sequence[str]:
+        """Hands back what it still holds of legacy's, removes all that the adapter ever put there, and looks whether
+        it is gone. What was done, one sentence each; nothing to do is no error, so it can be run again.
+
+        It is called while no gateway of this configuration runs here, and outside of `Source.run`. It waits at most
+        `patience` seconds for what is under way in the legacy system. Raises Unfinished, with nothing lost: another
+        gateway is still using what would be removed, or something has not come to its end."""
+
+
+@dataclass(slots=True, frozen=True)
+class DeadLetter:
+    """A message that nobody could answer, as the adapter keeps it."""
+
+    id: str
+    """Names it among the adapter's dead letters."""
+    operation: str
+    reason: str
+    since: datetime
+    properties: Mapping[str, str]
+    """The protocol's own metadata as they came, as text."""
+    body: bytes
+
+
+@runtime_checkable
+class Buries(Protocol):
+    """An adapter that keeps what nobody can answer, until an operator has it tried again."""
+
+    async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
+        """How many dead letters there are, and the oldest `limit` of them. Changes nothing. Raises Unfinished."""
+
+    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+        """Puts these dead letters, or all, back to where they first came from, unchanged; each is removed only when
+        that is confirmed, so a crash may repeat one and loses none. The ids of those put back, in order.
+
+        Raises Unfinished where an id is not there: then the others are put back nevertheless."""
 
 
 Row = Mapping[str, Any]

@@ -211,6 +211,41 @@ def _init(
     init(wsdl, endpoint, folder, operation)
 
 
+AdapterName = Annotated[str, typer.Argument(metavar="ADAPTER", help="An adapter of the configuration.")]
+
+
+@app.command("dead")
+def _dead(
+    adapter: AdapterName,
+    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Shows the oldest N whole.")] = 0,
+    resubmit: Annotated[str | None, typer.Option("--resubmit", metavar="ID", help="Has this one tried again.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Has all of them tried again.")] = False,
+    config: Configuration = FILE,
+) -> None:
+    """Shows the messages that an adapter could have nobody answer, and has them tried again."""
+    from gateway.cli import adapters
+
+    if resubmit is not None and everything:
+        raise ConfigError("say --resubmit ID or --all, not both")
+    if resubmit is None and not everything:
+        return adapters.dead(config, adapter, show)
+    adapters.resubmit(config, adapter, resubmit)
+
+
+@app.command("leave")
+def _leave(
+    adapter: AdapterName,
+    patience: Annotated[
+        float, typer.Option("--patience", metavar="SECONDS", min=0, help="How long to wait for what is under way.")
+    ] = 60.0,
+    config: Configuration = FILE,
+) -> None:
+    """Takes an adapter out of the legacy system again: hands back, removes what is ours, verifies."""
+    from gateway.cli import adapters
+
+    adapters.leave(config, adapter, patience)
+
+
 def main() -> None:
     """The entry point of `understudy`."""
     app()

@@ -1,0 +1,47 @@
+"""An adapter that keeps dead letters and has something to take out: both in files of its folder."""
+
+import json
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from adapters.memory import Memory, MemorySettings
+from gateway.contract import DeadLetter, Unfinished
+
+
+class Leaving(Memory):
+    """`ours` is what it put into the legacy system, `busy` keeps it from leaving, `dead` has ids and reasons."""
+
+    Settings: ClassVar[type[MemorySettings]] = MemorySettings
+
+    def __init__(self, name: str, settings: MemorySettings, folder: Path) -> None:
+        super().__init__(name, settings, folder)
+        self._folder = folder
+
+    async def leave(self, patience: float) -> Sequence[str]:
+        """Removes `ours`."""
+        if (self._folder / "busy").exists():
+            raise Unfinished(f"another gateway uses it; waited {patience:g} s")
+        if not (self._folder / "ours").exists():
+            return []
+        (self._folder / "ours").unlink()
+        return ["ours was removed"]
+
+    async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
+        """From the file."""
+        found: dict[str, str] = json.loads((self._folder / "dead").read_text())
+        since = datetime(2004, 5, 3, 12, tzinfo=UTC)
+        letters = [
+            DeadLetter(id, "Score", why, since, {"type": "loan\x1b[2J"}, b"\xff secret") for id, why in found.items()
+        ]
+        return len(letters), letters[:limit]
+
+    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+        """Removes them from the file."""
+        found: dict[str, str] = json.loads((self._folder / "dead").read_text())
+        done = [id for id in found if ids is None or id in ids]
+        (self._folder / "dead").write_text(json.dumps({id: why for id, why in found.items() if id not in done}))
+        if missing := set(ids or ()) - set(done):
+            raise Unfinished(f"no dead letter is called {', '.join(missing)}; {len(done)} others were put back")
+        return done
