@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from gateway.candidate import Scored
 from gateway.compare import Verdict
@@ -107,10 +108,10 @@ def judge(case: Case) -> None:
         elif len(case.candidate) != len(case.incumbent):
             case.term = TECHNICAL
     if not case.term:
-        case.term = store.COMPARED
+        case.term, today = store.COMPARED, case.sighting.received.astimezone(UTC).date()
         case.verdicts = [
-            case.bound.compare(theirs, ours)
-            for theirs, ours in zip(case.incumbent, case.candidate, strict=True)
+            case.bound.compare(record, theirs, ours, today)
+            for record, theirs, ours in zip(case.records, case.incumbent, case.candidate, strict=True)
             if isinstance(ours, Values | Refusal)
         ]
         case.words = [str(verdict.kind) for verdict in case.verdicts if verdict]

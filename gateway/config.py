@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway import registry
+from gateway.comparison import Comparison, Cost, KnownDifference, Noise, Segmented
 from gateway.contract import ConfigError, Stage
 from gateway.document import Document, Reading, decode
 from gateway.rules import (
     AnswerRules,
-    Compare,
     Condition,
     FieldRule,
     IncumbentRules,
@@ -23,14 +23,10 @@ from gateway.rules import (
     Share,
     SourceRules,
     StageName,
-    compare,
     field_rule,
 )
 from gateway.settings import Duration, Settings, Size
 from gateway.validation import complaint, validated
-
-Comparison = Annotated[Compare, BeforeValidator(compare)]
-"""Named here: inside of Route `compare` is the field."""
 
 
 class Route(Settings):
@@ -51,6 +47,11 @@ class Route(Settings):
     features: dict[str, RuleOrPath] = {}
     answer: AnswerRules = AnswerRules()
     compare: dict[Name, Comparison] = {}
+    segments: dict[Name, Segmented] = {}
+    """Records told apart: agreement is told for each, and tolerances may differ."""
+    cost: Cost | None = None
+    known_differences: dict[Name, KnownDifference] = {}
+    noise: Noise = Noise()
     keep_incumbent: list[Condition] = []
     """Segments that the incumbent answers in canary and live."""
     effects: Literal["none", "recorded"] | None = None

@@ -424,7 +424,8 @@ class Model(Protocol):
     tag: str
     schema: Mapping[str, Any]
     """{"inputs": {name: {"type": "number" | "integer" | "text" | "boolean", "values": [...], "minimum": n,
-    "maximum": n, "optional": bool}}, "outputs": {name: the same, or {"type": "list", "items": {...}}}}"""
+    "maximum": n, "optional": bool}}, "outputs": {name: the same, {"type": "list", "items": {...}} or
+    {"type": "record", "fields": {name: ...}}}}"""
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows, within `timeout` seconds. Raises CandidateFailed."""

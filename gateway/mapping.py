@@ -6,16 +6,17 @@ from datetime import datetime
 from itertools import permutations
 from typing import Any
 
-from gateway.canonical import Canonical, Field, Origin, Records, RouteMapping, SourceMapping, Test, Written
+from gateway.answers import answer_rules
+from gateway.canonical import Canonical, Field, Origin, Records, RouteMapping, SourceMapping, Written
+from gateway.condition import compile_condition, known_field
 from gateway.config import Route
 from gateway.contract import ConfigError, Outcome, Refusal, Stage, Values
-from gateway.conversion import Step, converter, finite, scalar, text
-from gateway.rules import Condition, Each, FailedWhen, FieldRule, Rule, SourceRules
+from gateway.conversion import Step, finite, scalar, text
+from gateway.rules import Each, FailedWhen, FieldRule, Rule, SourceRules
 from gateway.transform import backward, forward, getter, path, unknown
 
-__all__ = ["Canonical", "Problems", "RouteMapping", "SourceMapping", "answer_rules", "compile_route", "compile_source"]
+__all__ = ["Canonical", "Problems", "RouteMapping", "SourceMapping", "compile_route", "compile_source"]
 
-_NUMERIC = ("integer", "decimal", "float")
 _JSON = ("text", "integer", "float", "boolean")
 
 
@@ -35,10 +36,10 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     for at, refuse in enumerate(route.answer.refuse):
         with problems.at(f"answer.refuse[{at}].when"):
             detail = _all(problems, f"answer.refuse[{at}].detail", refuse.detail, lambda n, r: _detail(n, r, fields))
-            refusals.append((_condition(refuse.when, fields), refuse, detail))
+            refusals.append((compile_condition(refuse.when, fields), refuse, detail))
     for at, condition in enumerate(route.keep_incumbent):
         with problems.at(f"keep_incumbent[{at}]"):
-            segments.append(_condition(condition, fields))
+            segments.append(compile_condition(condition, fields))
     problems.stop()
     asked = (rule.from_ or answer for answer, rule in answers.items() if not _origins(rule) - {"from"})
     outputs = tuple(dict.fromkeys(str(path(spelled)[0]) for spelled in asked))
@@ -47,23 +48,6 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     return RouteMapping(
         sources, tuple(features), tuple(answers), outputs, made, taken, converted, answered, refusals, segments
     )
-
-
-def answer_rules(route: Route) -> Mapping[str, Rule]:
-    """The canonical answer: as configured, or every field that a source's reply has, from the output of its name.
-
-    What is returned of the request has its type there, and a date of now is a date."""
-    rules: dict[str, Rule] = {}
-    for name, rule in route.answer.fields.items():
-        echoed = route.fields.get(rule.echo or "")
-        rules[name] = rule.model_copy(update={"type": rule.type or rule.now or (echoed and (echoed.type or "text"))})
-    if rules:
-        return rules
-    for source in route.sources.values():
-        for name, rule in source.answer.items():
-            if rule.constant is None:
-                rules.setdefault(name, Rule(type=rule.type, many=rule.many, optional=rule.optional))
-    return rules
 
 
 class Problems(list[str]):
@@ -113,13 +97,15 @@ def _origins(rule: Rule) -> set[str]:
     return {name for name, value in origins.items() if value is not None}
 
 
-def _allow(rule: Rule, *allowed: str) -> None:
+def _allow(rule: Rule, *allowed: str, group: bool = False) -> None:
     if alien := _origins(rule) - set(allowed):
         raise ConfigError(f"{' and '.join(sorted(alien))} cannot be used here")
     if {"from", "constant"} <= _origins(rule):
         raise ConfigError("give one of from and constant")
     if rule.inverse is not None:
         raise ConfigError("`inverse` belongs to a source's answer")
+    if rule.fields and not group:
+        raise ConfigError("`fields` belongs to an answer: only answers have groups")
 
 
 def _field(name: str, rule: Rule, get: Step, convert: Step, optional: bool = False) -> Field:
@@ -148,7 +134,7 @@ def _feature(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
     _allow(rule, "from", "constant")
     if rule.constant is not None:
         return _field(name, rule, _same, _scalar_after(forward(rule)))
-    field = _known(rule.from_ or name, fields)
+    field = known_field(rule.from_ or name, fields)
     convert = forward(rule)
     plain = convert is finite and (field.type or "text") in _JSON
     return _field(name, rule, _item(rule.from_ or name), _same if plain else _scalar_after(convert), field.optional)
@@ -166,15 +152,9 @@ def _item(name: str) -> Step:
     return lambda values: values.get(name)
 
 
-def _known(name: str, fields: Mapping[str, FieldRule]) -> FieldRule:
-    if name not in fields:
-        raise unknown("field", name, fields)
-    return fields[name]
-
-
 def _answer(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
-    _allow(rule, "from", "constant", "echo", "now")
-    optional = rule.echo is not None and _known(rule.echo, fields).optional
+    _allow(rule, "from", "constant", "echo", "now", group=True)
+    optional = rule.echo is not None and known_field(rule.echo, fields).optional
     return _field(name, rule, _origin(name, rule), forward(rule), optional)
 
 
@@ -193,33 +173,8 @@ def _detail(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
     _allow(rule, "from", "constant", "echo")
     path(name)
     taken = rule.echo or rule.from_ or name
-    optional = rule.constant is None and _known(taken, fields).optional
+    optional = rule.constant is None and known_field(taken, fields).optional
     return _field(name, rule, _item(taken), forward(rule), optional)
-
-
-def _condition(condition: Condition, fields: Mapping[str, FieldRule]) -> Test:
-    name, below, above, missing = condition.field, condition.below, condition.above, condition.missing
-    kind = _known(name, fields).type or "text"
-    if (below is not None or above is not None) and kind not in _NUMERIC:
-        raise ConfigError(f"below and above need a number, and {name} is a {kind}")
-    if (below, above, missing, condition.is_in) == (None,) * 4:
-        raise ConfigError("give at least one of below, above, in and missing")
-    if missing and (below, above, condition.is_in) != (None,) * 3:
-        raise ConfigError("`missing: true` excludes the other tests")
-    allowed = None if condition.is_in is None else {converter(kind)(value) for value in condition.is_in}
-
-    def test(value: Any) -> bool:
-        if (below is not None and not value < below) or (above is not None and not value > above):
-            return False
-        return allowed is None or value in allowed
-
-    def holds(canonical: Canonical) -> bool:
-        value = canonical.get(name)
-        if value is None or missing:
-            return bool(missing) and value is None
-        return any(map(test, value)) if isinstance(value, list) else test(value)
-
-    return holds
 
 
 def compile_source(source: str, route: Route, answers: Mapping[str, Rule], problems: Problems) -> SourceMapping:
@@ -261,13 +216,17 @@ def _taken(name: str, rules: SourceRules, field: FieldRule) -> Rule | None:
 
 
 def _merged(rule: Rule, answer: Rule) -> Rule:
-    """The source's rule, with what the canonical answer says of type and list where the source says nothing."""
-    _allow(rule.model_copy(update={"inverse": None}), "from")
-    return rule.model_copy(update={
+    """The source's rule, with what the canonical answer says of type, list and group where the source says nothing."""
+    _allow(rule.model_copy(update={"inverse": None}), "from", group=True)
+    for name in rule.fields.keys() - answer.fields:
+        raise ConfigError(f"fields.{name}: {unknown('field of the group', name, answer.fields)}")
+    changes = {
         "type": rule.type or answer.type,
         "many": rule.many or answer.many,
         "optional": rule.optional or answer.optional,
-    })  # fmt: skip
+        "fields": {name: _merged(rule.fields.get(name, Rule()), inner) for name, inner in answer.fields.items()},
+    }
+    return rule.model_copy(update={name: value for name, value in changes.items() if value})
 
 
 def _written(name: str, rule: Rule, answers: Mapping[str, Rule], answering: bool) -> Written:

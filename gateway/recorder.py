@@ -6,11 +6,12 @@ from typing import Any
 
 from gateway.candidate import Scored
 from gateway.case import Case
+from gateway.compare import needed
 from gateway.config import Records
 from gateway.contract import By, Outcome, Refusal, Unmappable, Values
 from gateway.mapping import Canonical
 from gateway.store.evidence import weigh
-from gateway.store.model import AGREE, DISAGREE, Batch, Pending, Record, Slot
+from gateway.store.model import Batch, Pending, Record, Slot
 from gateway.table import Bound
 
 Digest = Callable[[str, str], bytes]
@@ -46,11 +47,11 @@ class Recorder:
     def pending(self, case: Case) -> Pending:
         """The case kept until its answer comes: what comparing and recording it then will need, and no more."""
         sighting, settings = case.sighting, case.bound.settings
-        needed = {settings.key} | {name for name, way in self.settings.fields.items() if way != "drop"}
+        kept = {settings.key} | {name for name, way in self.settings.fields.items() if way != "drop"} | needed(settings)
         return Pending(
             sighting.route, sighting.call_id, f"{sighting.source}/{sighting.operation}", sighting.received,
             sighting.received + timedelta(seconds=settings.join_window),
-            [{name: value for name, value in record.items() if name in needed} for record in case.records],
+            [{name: value for name, value in record.items() if name in kept} for record in case.records],
             [_plain(outcome) for outcome in case.candidate],
             sighting.model, sighting.version,
         )  # fmt: skip
@@ -70,8 +71,9 @@ class Recorder:
             sighting.received, sighting.stage, sighting.by, word,
             digest, self._allowed(sighting.route, canonical),
             self._side(case.bound, case.incumbent, index), self._side(case.bound, case.candidate, index),
-            {name: AGREE if field.agree else DISAGREE for name, field in fields.items()},
+            {name: str(field.kind) for name, field in fields.items()},
             sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version, unit,
+            (verdict.cost if verdict else None) or 0.0, verdict.segments if verdict else (),
         )  # fmt: skip
 
     def _allowed(self, route: str, canonical: Canonical) -> dict[str, Any]:

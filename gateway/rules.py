@@ -102,6 +102,8 @@ class Rule(FieldRule):
     """The value is a list: type, codes and the rest apply to each item."""
     limit: int | None = None
     """Items kept of a list."""
+    fields: "dict[Name, RuleOrPath]" = {}
+    """The value is a group: its fields by name, each by a rule whose path begins in the group."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Rule":
@@ -119,6 +121,7 @@ def _rule(value: Any) -> Any:
 
 RuleOrPath = Annotated[Rule, BeforeValidator(_rule)]
 """A bare text is short for {from: text}; nothing at all takes the value of the same name."""
+Rule.model_rebuild()
 
 
 class Condition(Settings):
@@ -146,27 +149,6 @@ class AnswerRules(Settings):
     base: Literal["none", "incumbent"] = "none"
     fields: dict[Name, RuleOrPath] = {}
     refuse: list[Refuse] = []
-
-
-class Compare(Settings):
-    """How one canonical answer field of the two sides is compared; see docs/configuration.md."""
-
-    rule: Literal["exact", "absolute", "relative", "set", "date", "ignore"] = "exact"
-    tolerance: Number = Decimal(0)
-    """absolute: in the field's own unit; relative: a share of the incumbent's value; date: days."""
-    codes: dict[str, Scalar] | None = None
-    """Maps the candidate's value before comparing, where the two sides speak different codes."""
-
-
-def compare(value: Any) -> Any:
-    """The short forms `exact` and `{absolute: 20}` written out."""
-    if isinstance(value, str):
-        return {"rule": value}
-    if isinstance(value, dict) and len(value) == 1:
-        [(rule, tolerance)] = value.items()
-        if rule in ("absolute", "relative", "date"):
-            return {"rule": rule, "tolerance": tolerance}
-    return value
 
 
 class Each(Settings):

@@ -10,7 +10,7 @@ from gateway.contract import BadPrediction
 Rule = Mapping[str, Any]
 
 _KINDS: Mapping[str, Any] = {
-    "number": (int, float), "integer": int, "text": str, "boolean": bool, "list": list,
+    "number": (int, float), "integer": int, "text": str, "boolean": bool, "list": list, "record": dict,
 }  # fmt: skip
 
 
@@ -53,6 +53,8 @@ def _check_value(name: str, value: Any, rule: Rule) -> None:
     if kind == "list":
         for at, item in enumerate(value):
             _check_value(f"{name}[{at}]", item, rule["items"])
+    elif kind == "record":
+        check(value, rule["fields"])
     elif "values" in rule and value not in rule["values"]:
         raise BadPrediction(f"{name}: {value!r:.60} is not a known class")
 

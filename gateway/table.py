@@ -1,6 +1,7 @@
 """The route table: one configuration, compiled. Swapped whole on reload; a call keeps the one it arrived with."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -135,9 +136,18 @@ def _bind(
     )  # fmt: skip
 
 
-SHAPING = {"fields", "key", "sources", "features", "answer", "compare", "candidate", "incumbent"}
+SHAPING = {
+    "fields", "key", "sources", "features", "answer", "compare", "segments", "cost", "known_differences", "candidate",
+    "incumbent",
+}  # fmt: skip
 
 
 def rules_digest(route: Route) -> str:
-    """Names the rules that shape a verdict: with other rules evidence starts anew."""
-    return hashlib.sha256(route.model_dump_json(include=SHAPING).encode()).hexdigest()[:12]
+    """Names the rules that shape a verdict: with other rules evidence starts anew. Who owns a known difference, and
+    segments that only the report tells apart, shape none."""
+    shaping = route.model_dump(mode="json", include=SHAPING)
+    used = {segment for rule in route.compare.values() for segment in rule.segments}
+    shaping["segments"] = {name: one for name, one in shaping["segments"].items() if name in used}
+    for entry in shaping["known_differences"].values():
+        del entry["owner"], entry["reason"]
+    return hashlib.sha256(json.dumps(shaping).encode()).hexdigest()[:12]

@@ -3,7 +3,6 @@
 A missing value is None all along: absent, nil, and empty where the type knows no empty value.
 """
 
-import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import date, time
@@ -14,6 +13,8 @@ from typing import Any
 from gateway.complaints import nearest
 from gateway.contract import ConfigError, Path, Payload
 from gateway.conversion import Step, converter, finite, number, shown, text
+from gateway.function import imported
+from gateway.group import grouped, only_fields, ungrouped
 from gateway.rules import Band, Rule
 
 _PART = re.compile(r"([^\[\]\s]+(?: +[^\[\]\s]+)*)((?:\[[0-9]{1,3}\])*)")
@@ -87,6 +88,10 @@ def _settle(node: Any, step: str | int, value: Any) -> Any:
 
 def forward(rule: Rule, then: Rule | None = None) -> Step:
     """The way of a rule, and of `then` after it. Raises ConfigError; what is compiled raises ValueError."""
+    if rule.fields:
+        only_fields(rule)
+        group = grouped(rule.fields, forward, lambda spelled: getter(path(spelled)))
+        return _items(group, rule.limit) if rule.many else group
     way = [stage for stage in map(_stage, (rule, then) if then else (rule,)) if stage]
     one: Step = (lambda value: way[1](way[0](value))) if len(way) == 2 else way[0] if way else finite
     if rule.python is None:
@@ -98,6 +103,8 @@ def backward(rule: Rule) -> Step:
     """The way back of a rule, canonical to source. Raises ConfigError where there is none."""
     if rule.inverse is not None:
         one = imported(rule.inverse) if isinstance(rule.inverse, str) else _decoded(rule.inverse, None)
+    elif rule.fields:
+        one = ungrouped(rule.fields, backward, lambda group, spelled, value: put(group, path(spelled), value))
     elif rule.python or rule.bands:
         raise ConfigError("bands and python cannot be inverted; give `inverse`, or `ceiling: shadow` for this source")
     elif rule.codes:
@@ -105,26 +112,6 @@ def backward(rule: Rule) -> Step:
     else:
         one = _unscaled(rule)
     return _items(one, rule.limit) if rule.many else one
-
-
-def imported(spelled: str) -> Step:
-    """The operator's own function `module:function`. Whatever it raises becomes a ValueError without values."""
-    module, _, name = spelled.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except Exception as error:  # a module may fail to load in any way
-        raise ConfigError(f"cannot import {spelled!r} (module:function): {type(error).__name__}: {error}") from error
-    if not callable(function):
-        raise ConfigError(f"{spelled!r} is not a function")
-
-    def call(value: Any) -> Any:
-        try:
-            return finite(function(value))
-        except Exception as error:  # a stranger's code: whatever it raises, this one value could not be mapped
-            message = str(error)[:80] if isinstance(error, ValueError) else type(error).__name__
-            raise ValueError(f"{spelled}: {message}") from error
-
-    return call
 
 
 def _steps(rule: Rule) -> list[Step]:

@@ -7,6 +7,7 @@ answer. Nothing is claimed of its bytes.
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from gateway.answers import answer_rules
 from gateway.canonical import Canonical, SourceMapping, Written
 from gateway.config import Route
 from gateway.contract import (
@@ -23,7 +24,7 @@ from gateway.contract import (
     Unmappable,
     Values,
 )
-from gateway.mapping import Problems, answer_rules, compile_source
+from gateway.mapping import Problems, compile_source
 from gateway.rules import FieldRule, IncumbentRules, Rule, SourceRules
 from gateway.transform import backward, path, put, unknown
 

@@ -77,9 +77,9 @@ def test_a_disagreement_names_its_fields() -> None:
     judged(case, score(case))
     assert case.words == ["disagree"]
     [verdict] = case.verdicts
-    assert verdict and {name: field.agree for name, field in verdict.fields.items()} == {
-        "decision": False,
-        "score": True,
+    assert verdict and {name: str(field.kind) for name, field in verdict.fields.items()} == {
+        "decision": "disagree",
+        "score": "agree",
     }
 
 

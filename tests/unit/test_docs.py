@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from adapters.memory import MemorySettings
 from adapters.soap.config import SoapSettings
 from gateway import telemetry
+from gateway.comparison import Compare, Cost, CostPair, KnownDifference, Noise, Segment
 from gateway.config import Config, Route
 from gateway.cutover import cohort
-from gateway.rules import Band, Compare, Condition, Rule
+from gateway.rules import Band, Condition, Rule
 from gateway.settings import Settings
 from gateway.store.model import BALANCED
 from models.local import LocalSettings
@@ -21,7 +22,10 @@ from models.process import BentoSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-SECTIONS = (Config, Route, SoapSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band, Compare, Condition)
+SECTIONS = (
+    Config, Route, SoapSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band, Condition,
+    Compare, Segment, Cost, CostPair, KnownDifference, Noise,
+)  # fmt: skip
 
 
 def settings(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[str, str]]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gateway.contract import ConfigError
 from gateway.conversion import converter, number, scalar, shown
+from gateway.function import imported
 from gateway.rules import Rule
-from gateway.transform import backward, forward, getter, imported, path, put
+from gateway.transform import backward, forward, getter, path, put
 
 
 def rule(**settings: object) -> Rule:
