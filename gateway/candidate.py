@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from gateway.contract import (
     BadPrediction,
     CandidateFailed,
+    ModelUnavailable,
     Prediction,
     Refusal,
     Row,
@@ -56,7 +57,7 @@ class Candidate:
             return [CandidateFailed("no time was left to ask the model")] * len(rows)
         breaker = self.link.breaker
         if (round := breaker.allow()) is None:
-            return [CandidateFailed("the model keeps failing and is left alone for a moment")] * len(rows)
+            return [ModelUnavailable("the model keeps failing and is left alone for a moment")] * len(rows)
         try:
             self._fits()
             predictions = await self.link.predict(rows, timeout)

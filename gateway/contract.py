@@ -18,6 +18,7 @@ Errors, all of them ours; third-party exceptions are translated where they arise
     ├── IncumbentFailed        the incumbent has no answer
     │   ├── IncumbentUnreachable
     │   └── IncumbentTimeout
+    ├── NotKept                a value that must be durable before going on is not, or cannot be looked up
     └── Unfinished             what an operator asked of an adapter was not done, or not whole; names what to do
 """
 
@@ -98,6 +99,10 @@ class IncumbentUnreachable(IncumbentFailed):
 
 class IncumbentTimeout(IncumbentFailed):
     """No answer of the incumbent within its time."""
+
+
+class NotKept(UnderstudyError):
+    """A value that must be durable before going on is not, or cannot be looked up: the store does not answer."""
 
 
 class Unfinished(UnderstudyError):
@@ -203,8 +208,8 @@ class Call:
     """One call on its way: the raw message, when it came, and until when an answer is of use."""
 
     __slots__ = (
-        "_codec", "_error", "_payload", "admission", "deadline", "id", "operation", "raw", "received", "source",
-        "started",
+        "_codec", "_error", "_payload", "admission", "answered", "deadline", "id", "operation", "raw", "received",
+        "source", "started",
     )  # fmt: skip
 
     def __init__(
@@ -221,6 +226,8 @@ class Call:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.admission = admission
+        self.answered = False
+        """Whether the caller has an answer: whom the core asks from then on is only observed, and must not answer."""
         self._codec = codec
         self._payload: Payload | None = None
         self._error: Undecodable | None = None
@@ -281,6 +288,10 @@ class Decision:
     version: str
 
 
+Told = Callable[[Call, "Answer"], None]
+"""Told of a call's answer; must not wait and must not raise."""
+
+
 class Gateway(Protocol):
     """What the core offers its adapters."""
 
@@ -289,8 +300,10 @@ class Gateway(Protocol):
 
         With key None: who answers a call that has no usable key."""
 
-    async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
-        """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure."""
+    async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
+        """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure.
+
+        `told` hears of each answer as soon as it is there, so that in a batch a slow one keeps no other waiting."""
 
     async def witness(self, call: Call, answer: Relayed | None) -> None:
         """The incumbent answered elsewhere (a batch, a tap). None opens a join window that is kept in the store;
@@ -303,6 +316,21 @@ class Gateway(Protocol):
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         """Whether this token (32 bytes at most, a digest) was not seen in this scope for `ttl` seconds, over all
         workers and replicas. While the store is down, over this worker only: it never fails and never waits long."""
+
+    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+        """Keeps a value under each token (32 bytes at most, a digest) for `ttl` seconds; durable when it returns, and
+        seen by all workers and replicas. The first value of a token stands: what is returned is what stands.
+
+        Raises NotKept, and then it is open whether they are kept."""
+
+    async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values that stand under these tokens; none for the others. Raises NotKept."""
+
+    def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
+        """Counts what happens in an adapter, for the metrics only; `event` is a short word of the adapter's docs."""
+
+    def level(self, source: str, operation: str, name: str, value: float) -> None:
+        """Sets how much of something an adapter has now, for the metrics only; summed over the workers."""
 
 
 Message = MutableMapping[str, Any]

@@ -5,16 +5,15 @@ Where the incumbent answers, nothing is decoded and nothing waits: its bytes go 
 
 import asyncio
 import math
-import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from gateway.afterwards import Afterwards
 from gateway.contract import (
     Answer,
     By,
     Call,
-    CandidateFailed,
     Decision,
     Denied,
     Failed,
@@ -22,10 +21,12 @@ from gateway.contract import (
     IncumbentUnreachable,
     Made,
     ModelTimeout,
+    ModelUnavailable,
     Raw,
     Refusal,
     Relayed,
     Stage,
+    Told,
     Undecodable,
     UnderstudyError,
     Unencodable,
@@ -33,6 +34,7 @@ from gateway.contract import (
     Values,
 )
 from gateway.cutover import Caps, decide
+from gateway.kept import Kept
 from gateway.load import Load
 from gateway.once import Once
 from gateway.pipe import Pipe
@@ -40,21 +42,19 @@ from gateway.table import Bound, Table
 from gateway.telemetry import Meters
 from gateway.turn import Turn, sighting, unobservable, unwitnessed
 
-OBSERVING = 64
-"""Calls for which the incumbent is asked after the answer, at once in a worker."""
-
 
 class Dispatch:
     """The Gateway that adapters see."""
 
-    def __init__(self, table: Table, pipe: Pipe, meters: Meters, once: Once) -> None:
+    def __init__(self, table: Table, pipe: Pipe, meters: Meters, once: Once, kept: Kept) -> None:
         self.table = table
         self.caps = Caps()
         self._pipe = pipe
         self._meters = meters
         self._once = once
+        self._kept = kept
         self._loads: dict[str, Load] = {}
-        self._observing: set[asyncio.Task[None]] = set()
+        self._afterwards = Afterwards(pipe, self._relay)
 
     def decide(self, source: str, operation: str, key: str | None) -> Decision | None:
         """Who answers a call with this canonical key; None where the operation has no route."""
@@ -66,15 +66,17 @@ class Dispatch:
         by, reason = decide(stage, bound.settings.percent, bound.route, key)
         return Decision(by, stage, reason, table.version)
 
-    async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
-        """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure."""
+    async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
+        """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure.
+
+        `told` hears of each as soon as it is there."""
         table = self.table
-        turns = [turn for call in calls if (turn := self._turn(call, table))]
+        turns = [turn for call in calls if (turn := self._turn(call, table, told))]
         work: list[Coroutine[Any, Any, None]] = []
         groups: dict[int, list[Turn]] = {}
         for turn in turns:
             if turn.by is By.INCUMBENT:
-                work.append(self._relay(turn, math.inf))
+                work.append(self._relayed(turn, math.inf))
             else:
                 groups.setdefault(id(turn.bound), []).append(turn)
         work.extend(self._perform(group) for group in groups.values())
@@ -82,10 +84,12 @@ class Dispatch:
             await work[0]
         else:
             await asyncio.gather(*work)
-        answered = iter([self._done(turn) for turn in turns])
+        answered = iter([turn.answered for turn in turns])
         if len(turns) == len(calls):
             return list(answered)
-        return [next(answered) if table.find(call.source, call.operation) else self._unrouted(call) for call in calls]
+        return [
+            next(answered) if table.find(call.source, call.operation) else self._unrouted(call, told) for call in calls
+        ]
 
     async def witness(self, call: Call, answer: Relayed | None) -> None:
         """Hands a call over whose incumbent answers elsewhere; see the contract."""
@@ -112,27 +116,46 @@ class Dispatch:
 
     async def finish(self) -> None:
         """Returns when nothing is under way after answers that have gone."""
-        await asyncio.gather(*self._observing, return_exceptions=True)
+        await self._afterwards.finish()
 
-    def _unrouted(self, call: Call) -> Failed:
+    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+        """Keeps values by token; see the contract. Raises NotKept."""
+        return await self._kept.keep(scope, values, ttl)
+
+    async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """The values that stand under these tokens. Raises NotKept."""
+        return await self._kept.kept(scope, tokens)
+
+    def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
+        """Counts what happens in an adapter."""
+        self._meters.happened(source, operation, event, amount)
+
+    def level(self, source: str, operation: str, name: str, value: float) -> None:
+        """Sets how much of something an adapter has now."""
+        self._meters.level(source, operation, name, value)
+
+    def _unrouted(self, call: Call, told: Told | None) -> Failed:
         """A reload may take a route away between a source's decide() and its answer(), or while a message waits."""
         self._meters.passed(call.source, call.operation, "no_route")
-        return Failed(IncumbentUnreachable(f"{call.source}/{call.operation} has no route; nobody was asked"))
+        failed = Failed(IncumbentUnreachable(f"{call.source}/{call.operation} has no route; nobody was asked"))
+        if told:
+            told(call, failed)
+        return failed
 
-    def _turn(self, call: Call, table: Table) -> Turn | None:
+    def _turn(self, call: Call, table: Table, told: Told | None) -> Turn | None:
         """Who answers the call; None where it has no route."""
         bound = table.find(call.source, call.operation)
         if bound is None:
             return None
         stage = bound.stage(self.caps)
         if stage < Stage.CANARY:
-            return Turn(call, bound, stage, By.INCUMBENT, str(stage), table.version)
+            return Turn(call, bound, stage, By.INCUMBENT, str(stage), table.version, told)
         try:
             key = bound.mapping.key(call.payload)
         except Undecodable:
             key = None
         by, reason = decide(stage, bound.settings.percent, bound.route, key)
-        turn = Turn(call, bound, stage, by, reason, table.version)
+        turn = Turn(call, bound, stage, by, reason, table.version, told)
         if by is By.CANDIDATE:
             self._read(turn)
         return turn
@@ -149,6 +172,11 @@ class Dispatch:
 
     def _load(self, bound: Bound) -> Load:
         return self._loads.setdefault(bound.route, Load())
+
+    async def _relayed(self, turn: Turn, timeout: float) -> None:
+        """Has the incumbent answer; that is the turn's end."""
+        await self._relay(turn, timeout)
+        self._done(turn)
 
     async def _relay(self, turn: Turn, timeout: float) -> None:
         """Has the incumbent answer, once."""
@@ -170,17 +198,29 @@ class Dispatch:
     async def _perform(self, turns: Sequence[Turn]) -> None:
         """Has the candidate answer turns of one bound source; whom it leaves without an answer falls back."""
         if turns[0].bound.settings.answer.base == "incumbent":
-            relays = asyncio.gather(*(self._relay(turn, turn.call.remaining()) for turn in turns))
-            await self._score(turns)
-            await relays
-            for turn in turns:
-                self._settle(turn, self._amended)
+            scoring = asyncio.ensure_future(self._score(turns))
+            try:
+                await asyncio.gather(*(self._amend(turn, scoring) for turn in turns))
+            finally:
+                scoring.cancel()
             return
         turns = await self._admitted(turns)
         await self._score(turns)
-        left = [turn for turn in turns if not self._settle(turn, self._encoded)]
+        left = []
+        for turn in turns:
+            if self._settle(turn, self._encoded):
+                self._done(turn)
+            else:
+                left.append(turn)
         if left:
             await asyncio.gather(*(self._fall_back(turn) for turn in left))
+
+    async def _amend(self, turn: Turn, scoring: "asyncio.Future[None]") -> None:
+        """Has both sides answer at once and puts the candidate's answer into the incumbent's reply."""
+        await self._relay(turn, turn.call.remaining())
+        await asyncio.shield(scoring)
+        self._settle(turn, self._amended)
+        self._done(turn)
 
     async def _admitted(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         """The turns that the candidate may answer; all others are answered when this returns.
@@ -206,9 +246,10 @@ class Dispatch:
         except (Denied, Undecodable, IncumbentFailed) as error:
             turn.reason = f"denied:{error.reason}" if isinstance(error, Denied) else f"denied:{type(error).__name__}"
             turn.answer = Failed(error)
+            self._done(turn)
         else:
             turn.by, turn.reason = By.INCUMBENT, "unproven"
-            await self._relay(turn, turn.call.remaining())
+            await self._relayed(turn, turn.call.remaining())
 
     async def _score(self, turns: Sequence[Turn]) -> None:
         """Gives each turn its canonical outcomes, or its error; one that fails costs no other its answer."""
@@ -219,7 +260,7 @@ class Dispatch:
         for turn in turns:
             if turn.error is None and (full or turn.call.remaining() <= 0):
                 crowd, late = "too many calls are with the candidate already", "no time was left to ask the model"
-                turn.error = CandidateFailed(crowd) if full else ModelTimeout(late)
+                turn.error = ModelUnavailable(crowd) if full else ModelTimeout(late)
         ready = [turn for turn in turns if turn.error is None]
         if not ready or bound.candidate is None:
             return
@@ -272,47 +313,24 @@ class Dispatch:
 
         What cannot be read is the caller's fault, not the candidate's: no fallback, so that nonsense gets an error."""
         bound, load = turn.bound, self._load(turn.bound)
-        if bound.incumbent is None or isinstance(turn.error, Undecodable):
-            return
-        if load.fallback >= bound.settings.fallback:
-            turn.reason = "fallback:full"
-            return
-        load.fallback += 1
-        try:
-            await self._relay(turn, turn.call.remaining())
-        finally:
-            load.fallback -= 1
+        if bound.incumbent and not isinstance(turn.error, Undecodable):
+            if load.fallback >= bound.settings.fallback:
+                turn.reason = "fallback:full"
+            else:
+                load.fallback += 1
+                try:
+                    await self._relay(turn, turn.call.remaining())
+                finally:
+                    load.fallback -= 1
+        self._done(turn)
 
-    def _done(self, turn: Turn) -> Answer:
-        """Counts a finished turn and hands it to the observer."""
-        assert turn.answer is not None  # noqa: S101 - every way above sets it
+    def _done(self, turn: Turn) -> None:
+        """Tells of a finished turn, counts it and hands it to the observer."""
+        if turn.told:
+            turn.told(turn.call, turn.answered)
         seconds = time.monotonic() - turn.call.started
         self._meters.answered(turn.bound.route, turn.call.source, str(turn.stage), turn.by, turn.reason, seconds)
         if (term := unobservable(turn)) is not None:
             self._pipe.count(turn.bound.route, term)
-        elif isinstance(turn.answer, Made) and turn.incumbent is None and self._asks_incumbent(turn):
-            task = asyncio.ensure_future(self._observe_incumbent(turn))
-            self._observing.add(task)
-            task.add_done_callback(self._observing.discard)
-        else:
-            self._pipe.hand(sighting(turn, "call"))
-        return turn.answer
-
-    def _asks_incumbent(self, turn: Turn) -> bool:
-        settings = turn.bound.settings
-        return (
-            turn.bound.incumbent is not None
-            and settings.effects == "none"
-            and len(self._observing) < OBSERVING
-            and random.random() < settings.observe_incumbent  # noqa: S311 - sampling, nothing secret
-        )
-
-    async def _observe_incumbent(self, turn: Turn) -> None:
-        """Asks the incumbent too, after the candidate's answer has gone; what comes is only compared."""
-        made = turn.answer
-        await self._relay(turn, math.inf)
-        turn.answer = made
-        if turn.incumbent and turn.incumbent.rest:
-            self._pipe.count(turn.bound.route, "not_observable:too_large")
-        else:
+        elif not self._afterwards.takes(turn):
             self._pipe.hand(sighting(turn, "call"))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -42,6 +42,14 @@ class Meters:
             "understudy_passed", "Calls relayed without being observed", ["source", "operation", "reason"],
             registry=registry,
         )  # fmt: skip
+        self._events = Counter(
+            "understudy_adapter_events", "What happened in an adapter", ["source", "operation", "event"],
+            registry=registry,
+        )  # fmt: skip
+        self._levels = Gauge(
+            "understudy_adapter_level", "How much of something an adapter has", ["source", "operation", "name"],
+            registry=registry, multiprocess_mode="livesum",
+        )  # fmt: skip
         self._terms = Counter("understudy_ledger", "Calls by term of the ledger", ["route", "term"], registry=registry)
         self._children: dict[tuple[str, ...], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
@@ -58,6 +66,14 @@ class Meters:
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that went by the core."""
         self._passed.labels(source, operation, reason).inc()
+
+    def happened(self, source: str, operation: str, event: str, amount: int) -> None:
+        """Counts events of an adapter."""
+        self._events.labels(source, operation, event).inc(amount)
+
+    def level(self, source: str, operation: str, name: str, value: float) -> None:
+        """Sets a level of an adapter."""
+        self._levels.labels(source, operation, name).set(value)
 
     def booked(self, route: str, term: str, amount: int) -> None:
         """Counts calls under a term of the ledger."""

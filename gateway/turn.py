@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gateway.contract import Answer, By, Call, Failed, Made, Raw, Refusal, Stage, UnderstudyError, Values
+from gateway.contract import Answer, By, Call, Failed, Made, Raw, Refusal, Stage, Told, UnderstudyError, Values
 from gateway.cutover import in_cohort
 from gateway.mapping import Canonical
 from gateway.pipe import Kind, Sighting
@@ -22,6 +22,7 @@ class Turn:
     by: By
     reason: str
     version: str
+    told: Told | None = None
     answer: Answer | None = None
     outcomes: list[Values | Refusal] = field(default_factory=list)
     incumbent: Raw | None = None
@@ -30,6 +31,12 @@ class Turn:
     records: list[Canonical] = field(default_factory=list)
     error: UnderstudyError | None = None
     """Why the candidate cannot be asked."""
+
+    @property
+    def answered(self) -> Answer:
+        """The answer of a turn that has ended: every way through the dispatch sets one."""
+        assert self.answer is not None  # noqa: S101 - see above
+        return self.answer
 
 
 def unobservable(turn: Turn) -> str | None:

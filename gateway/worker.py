@@ -20,6 +20,7 @@ from gateway.control import Orders, orders, report
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
 from gateway.health import health
+from gateway.kept import Kept
 from gateway.link import Links
 from gateway.once import Once
 from gateway.pipe import Pipe
@@ -54,7 +55,7 @@ class Worker:
         self._engine = connect(self._fixed.store, self.loaded.path.parent)
         self._pipe = Pipe(first.replica, first.observer, self._fixed.observer.buffer)
         table = compile_table(self.loaded, self._adapters, self._links.by_name)
-        self._dispatch = Dispatch(table, self._pipe, Meters(), Once(self._engine))
+        self._dispatch = Dispatch(table, self._pipe, Meters(), Once(self._engine), Kept(self._engine))
         self._looked = asyncio.Event()
         self._stop = asyncio.Event()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.services import POSTGRESQL, Postgresql, Service, running_postgresql
+from tests.services import POSTGRESQL, RABBITMQ, Postgresql, Rabbitmq, Service, running_postgresql, running_rabbitmq
 
 SEED = int(os.environ.get("UNDERSTUDY_TEST_SEED") or random.SystemRandom().randrange(2**32))
 os.environ["UNDERSTUDY_TEST_SEED"] = str(SEED)  # the same in every process that runs tests beside this one
@@ -81,3 +81,10 @@ def postgresql_server() -> Iterator[Postgresql]:
 def postgresql(postgresql_server: Postgresql) -> str:
     """The SQLAlchemy URL of a new, empty PostgreSQL database."""
     return postgresql_server.database()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[Rabbitmq]:
+    """A private RabbitMQ node, shared by all tests of this process; whoever stops or kills it starts it again."""
+    with running_rabbitmq(programs(RABBITMQ)) as node:
+        yield node

@@ -15,6 +15,7 @@ from gateway.config import Loaded, parse
 from gateway.contract import Adapter
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
+from gateway.kept import Kept
 from gateway.link import Links
 from gateway.observer import Observer
 from gateway.once import Once
@@ -44,7 +45,7 @@ class InProcess:
         self.links = Links(assembly.models(self.loaded), {})
         self.socket = str(Path(mkdtemp(prefix="understudy-test-")) / "observer.sock")
         self.pipe = Pipe("worker.1", self.socket, self.loaded.config.observer.buffer)
-        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, Meters(), Once(self.engine))
+        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, Meters(), Once(self.engine), Kept(self.engine))
         self.dispatch.caps = Caps(known=True)
         self.stop = asyncio.Event()
         self.observer: Observer | None = None

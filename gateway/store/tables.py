@@ -208,3 +208,13 @@ token = Table(
     Column("expires", Instant, nullable=False),
     Index("token_expires", "expires"),
 )
+
+value = Table(
+    "value",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("token", LargeBinary, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Index("value_expires", "expires"),
+)

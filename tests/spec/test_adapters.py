@@ -26,6 +26,7 @@ from gateway.contract import (
 )
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
+from gateway.kept import Kept
 from gateway.link import Links
 from gateway.once import Once
 from gateway.pipe import Pipe
@@ -56,8 +57,8 @@ async def dispatching(
     adapters, links = assembly.adapters(loaded), Links(assembly.models(loaded), {})
     assert await links.connected(["constant"], 5) == []
     table = compile_table(loaded, adapters, links.by_name)
-    once = Once(connect("sqlite:///never-opened.db", Path()))
-    dispatch = Dispatch(table, Pipe("worker", "/nowhere", 0), Meters(), once)
+    store = connect("sqlite:///never-opened.db", Path())
+    dispatch = Dispatch(table, Pipe("worker", "/nowhere", 0), Meters(), Once(store), Kept(store))
     dispatch.caps = Caps(known=True)
     yield dispatch, adapters[ADAPTER]
     await dispatch.finish()

@@ -30,6 +30,7 @@ from gateway.contract import (
 )
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
+from gateway.kept import Kept
 from gateway.once import Once
 from gateway.pipe import Sighting
 from gateway.store.engine import connect
@@ -73,9 +74,9 @@ async def bench(
     scorer, old = scorer or Scorer(), Old(ask)
     text = config(stage, percent, accept=ACCEPT, more=more, base=base)
     table = compiled(text, folder, Source(old if incumbent else None), await linked(scorer))
-    once = Once(connect("sqlite:///understudy.db", folder))
+    store = connect("sqlite:///understudy.db", folder)
     async with piped() as (pipe, seen, _):
-        dispatch = Dispatch(table, pipe, Meters(), once)
+        dispatch = Dispatch(table, pipe, Meters(), Once(store), Kept(store))
         dispatch.caps = Caps(known=True)
         yield Bench(dispatch, scorer, old, seen)
         await dispatch.finish()
@@ -470,3 +471,41 @@ def test_finish_waits_for_the_incumbents_that_are_asked_after_the_answer(tmp_pat
             assert all(sighting.incumbent and sighting.candidate for sighting in one.sightings)
 
     run(case)
+
+
+def test_each_answer_is_told_when_it_is_there_and_a_slow_one_keeps_no_other_waiting(tmp_path: Path) -> None:
+    async def case() -> None:
+        gate = asyncio.Event()
+
+        async def slow(call: Call, timeout: float) -> Raw:
+            await gate.wait()
+            return await relayed(call, timeout)
+
+        async with bench(tmp_path, "live", ask=slow) as b:
+            told: dict[str, Answer] = {}
+            calls = [call(0, -1), *(call(number) for number in range(1, 4))]  # the first one cannot be scored
+            answering = asyncio.create_task(
+                b.dispatch.answer(calls, lambda call, answer: told.update({call.id: answer}))
+            )
+            await until(lambda: len(told) == 3)
+            assert [type(answer) for answer in told.values()] == [Made] * 3 and "c0" not in told
+            gate.set()
+            assert await answering == [told[call.id] for call in calls]
+
+    asyncio.run(case())
+
+
+def test_whom_the_incumbent_is_asked_about_after_the_answer_is_marked_as_answered(tmp_path: Path) -> None:
+    async def case() -> None:
+        marked: list[bool] = []
+
+        async def noting(call: Call, timeout: float) -> Raw:
+            marked.append(call.answered)
+            return await relayed(call, timeout)
+
+        async with bench(tmp_path, "live", ask=noting, more="observe_incumbent: 1.0") as b:
+            await b.dispatch.answer([call(1), call(2, -1)])
+            await b.dispatch.finish()
+            assert sorted(marked) == [False, True], "a fallback is no observation"
+
+    asyncio.run(case())

@@ -1,7 +1,7 @@
 """The SOAP address against real callers and real legacy servers, byte by byte."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from gateway.contract import (
     Raw,
     Relayed,
     Stage,
+    Told,
     Undecodable,
     UnderstudyError,
     Unmappable,
@@ -67,7 +68,7 @@ class Forwarding:
     def decide(self, source: str, operation: str, key: str | None) -> Decision | None:
         return Decision(self._by, Stage.LIVE, "test", "1") if operation == "ScoreLoan" else None
 
-    async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
+    async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
         self.calls.extend(calls)
         return [self._made or await self._forward(call) for call in calls]
 
@@ -89,6 +90,18 @@ class Forwarding:
 
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         raise AssertionError("nobody is asked for a token")
+
+    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+        raise AssertionError("nothing is kept")
+
+    async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        raise AssertionError("nothing is kept")
+
+    def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
+        raise AssertionError("nothing is counted")
+
+    def level(self, source: str, operation: str, name: str, value: float) -> None:
+        raise AssertionError("nothing is counted")
 
 
 Case = Callable[[Legacy, Forwarding, Caller], Coroutine[Any, Any, None]]
@@ -445,7 +458,7 @@ def test_a_call_that_nobody_can_answer_is_a_fault_that_says_whose_it_is(
 
 def test_an_error_of_our_own_is_a_fault_too() -> None:
     class Broken(Forwarding):
-        async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
+        async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
             raise ZeroDivisionError
 
     async def case(legacy: Legacy, ours: Forwarding, client: Caller) -> None:

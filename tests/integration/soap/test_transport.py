@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.contract import Answer, By, Call, Failed, Made, UnderstudyError, Values
+from gateway.contract import Answer, By, Call, Failed, Made, Told, UnderstudyError, Values
 from tests.integration.soap.test_front import Forwarding, read_fault, run
 from tests.integration.wire import Caller, Legacy, head_of, header, post
 from tests.unit.adapters.soap import bank
@@ -27,7 +27,7 @@ class Answering(Forwarding):
     def __init__(self) -> None:
         super().__init__(By.CANDIDATE)
 
-    async def answer(self, calls: Sequence[Call]) -> Sequence[Answer]:
+    async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
         return [self._answered(call) for call in calls]
 
     def _answered(self, call: Call) -> Answer:

@@ -1,0 +1,54 @@
+"""What an adapter must have durable before it goes on, such as a reply before it is published; shared in the store."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import structlog
+from sqlalchemy import Engine
+
+from gateway.contract import NotKept
+from gateway.store import values
+from gateway.store.model import StoreDown
+
+log = structlog.get_logger()
+
+PATIENCE = 5.0
+"""Seconds that the store may take."""
+SWEEP = 256
+"""Writes after which what has expired is removed."""
+
+
+class Kept:
+    """Keeps values by token. The first value of a token stands, whoever kept it."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Opens no connection."""
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(2, "kept")
+        self._count = 0
+
+    async def keep(self, scope: str, given: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+        """What stands under these tokens, durable. Raises NotKept."""
+        self._count += 1
+        if self._count % SWEEP == 0:
+            self._threads.submit(self._sweep)
+        return await self._asked(partial(values.keep, self._engine, scope, given, ttl))
+
+    async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """What stands under these tokens. Raises NotKept."""
+        return await self._asked(partial(values.kept, self._engine, scope, tokens))
+
+    async def _asked(self, question: Callable[[], Mapping[bytes, bytes]]) -> Mapping[bytes, bytes]:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.get_running_loop().run_in_executor(self._threads, question)
+        except (StoreDown, TimeoutError) as error:
+            raise NotKept(str(error) or f"the store did not answer within {PATIENCE:g} s") from error
+
+    def _sweep(self) -> None:
+        try:
+            values.sweep(self._engine)
+        except StoreDown as error:
+            log.warning("not_swept", reason=str(error))
