@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.statistics import wilson
+from gateway.statistics.rates import wilson
 
 WIDE = 160
 """Columns where there is no terminal, so that nothing is cut in a file or a pipe."""

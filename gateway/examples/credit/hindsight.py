@@ -2,11 +2,11 @@
 
 Only the 500 applications count that the demonstration's model was not trained on."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.examples.credit.applications import actual
+from gateway.statistics.agreement import Test, mcnemar
 from models.credit.data import split
 
 RIGHT = {"A": "good", "R": "bad"}
@@ -31,17 +31,9 @@ class Hindsight:
         """All of them."""
         return self.both + self.legacy + self.model + self.neither
 
-    def mcnemar(self) -> tuple[float, float] | None:
-        """Chi squared and its p value, one degree of freedom; None where the two never differ.
-
-        Only the pairs on which one alone is right count: (b - c)^2 / (b + c). Q. McNemar, "Note on the sampling error
-        of the difference between correlated proportions or percentages", Psychometrika 12 (1947), 153-157. The p value
-        is an approximation that wants 25 such pairs or more."""
-        differ = self.legacy + self.model
-        if not differ:
-            return None
-        statistic = (self.legacy - self.model) ** 2 / differ
-        return statistic, math.erfc(math.sqrt(statistic / 2))
+    def mcnemar(self) -> Test | None:
+        """Whether one of the two is right more often; None where they never differ."""
+        return mcnemar(self.legacy, self.model)
 
 
 def hindsight(legacy: Mapping[str, str], model: Mapping[str, str]) -> Hindsight:

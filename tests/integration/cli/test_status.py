@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from gateway.config import load
-from gateway.statistics import wilson
+from gateway.statistics.rates import wilson
 from gateway.store.holds import hold
 from tests.integration.cli.conftest import Run, gateway_json
 from tests.integration.cli.samples import fill
