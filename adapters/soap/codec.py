@@ -17,7 +17,9 @@ from adapters.soap.names import Names
 from adapters.soap.namespaces import ENVELOPES, MEDIA, SOAP11, SOAP12, clark
 from adapters.soap.particles import Complex, Element
 from adapters.soap.readers import Read as ReadElement
+from adapters.soap.readers import late
 from adapters.soap.reading import Reader
+from adapters.soap.shapes import Shapes, marked
 from adapters.soap.writers import Write
 from gateway.contract import Call, Opaque, Outcome, Path, Payload, Raw, Refusal, Undecodable, Unencodable, Values
 
@@ -62,6 +64,16 @@ class OperationCodec:
         return Decoder(self._encodes_response).element(self.messages.response)
 
     @cached_property
+    def _request_shapes(self) -> Shapes:
+        read = late(lambda: Decoder(through=marked).element(self.messages.request))
+        return Shapes(lambda body: self.reader.parsed(body, lambda root: self._read_request(root, read)))
+
+    @cached_property
+    def _response_shapes(self) -> Shapes:
+        read = late(lambda: Decoder(through=marked).element(self.messages.response))
+        return Shapes(lambda body: self.reader.parsed(body, lambda root: self._read_response(root, read)))
+
+    @cached_property
     def _details(self) -> Mapping[str, tuple[str, ReadElement]]:
         decoder = Decoder(self._encodes_response)
         faults = self.messages.faults.items()
@@ -88,19 +100,23 @@ class OperationCodec:
 
     def request(self, raw: Raw) -> Payload:
         """The decoded request. Raises Undecodable."""
-        return self.reader.read(raw.body, raw.media, self._read_request)
+        body = self.reader.plain(raw.body, raw.media)
+        if not self._encodes_request and (known := self._request_shapes.payload(body)) is not None:
+            return known
+        return self.reader.parsed(body, lambda root: self._read_request(root, self._request))
 
-    def _read_request(self, root: Any) -> Payload:
+    def _read_request(self, root: Any, read: ReadElement) -> Payload:
         child = self._body_child(root, self._encodes_request)
-        if child is None or child.tag != self._request_tag:
-            found = "nothing" if child is None else child.tag
-            raise Undecodable(f"Body has {found}, expected is {self._request_tag}.", "wrong_operation")
-        return _read(self._request, _whole(child) if self._encodes_request else child)
+        _expect(child, self._request_tag)
+        return _read(read, _whole(child) if self._encodes_request else child)
 
     def reply(self, raw: Raw) -> Outcome:
         """Values, a declared fault as Refusal, all that is technical as Opaque. Raises Undecodable."""
         try:
-            found = self.reader.read(raw.body, raw.media, lambda root: self._read_reply(root, raw.status))
+            body = self.reader.plain(raw.body, raw.media)
+            if not self._encodes_response and (known := self._response_shapes.payload(body)) is not None:
+                return Values(known) if _is_well(raw.status) else Opaque(f"http:{raw.status}")
+            found = self.reader.parsed(body, lambda root: self._read_reply(root, raw.status))
         except Undecodable as error:
             if error.reason == "too_large":
                 raise
@@ -120,12 +136,15 @@ class OperationCodec:
     def _outcome(self, child: Any, status: int) -> Outcome:
         if child is not None and child.tag in (f"{{{SOAP11}}}Fault", f"{{{SOAP12}}}Fault"):
             return self._fault(child)
-        if status and not 200 <= status < 300:
+        if not _is_well(status):
             return Opaque(f"http:{status}")
-        if child is None or child.tag != self._response_tag:
-            found = "nothing" if child is None else child.tag
-            raise Undecodable(f"Body has {found}, expected is {self._response_tag}.", "wrong_operation")
+        _expect(child, self._response_tag)
         return Values(_read(self._response, _whole(child) if self._encodes_response else child))
+
+    def _read_response(self, root: Any, read: ReadElement) -> Payload:
+        child = self._body_child(root, encoded=False)
+        _expect(child, self._response_tag)
+        return _read(read, child)
 
     def encode(self, outcome: Values | Refusal, call: Call) -> Raw:
         """The answer in the SOAP version of the call: status 200, a declared fault 500. Raises Unencodable."""
@@ -195,6 +214,17 @@ def _rooted(element: Element, encoding: str) -> Write:
     encoder = Encoder(encoding)
     encoder.root(element)
     return encoder.root(element, encoder.declarations())
+
+
+def _is_well(status: int) -> bool:
+    """Whether an answer of this status can be one; 0 where there is none."""
+    return not status or 200 <= status < 300
+
+
+def _expect(child: Any, tag: str) -> None:
+    if child is None or child.tag != tag:
+        found = "nothing" if child is None else child.tag
+        raise Undecodable(f"Body has {found}, expected is {tag}.", "wrong_operation")
 
 
 def _whole(child: Any) -> Any:

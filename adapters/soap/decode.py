@@ -4,9 +4,11 @@ Elements may come in any order and with or without their namespace where the sch
 schema does not know, what it requires and does not find, and values outside its types are refused.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from adapters.soap.flaws import Flaw
+from adapters.soap.lexical import Simple
 from adapters.soap.namespaces import TYPE, clark
 from adapters.soap.particles import Array, Complex, Element, Wildcard, elements, highest, text_of, variant_labels
 from adapters.soap.raw import anything, raw
@@ -25,7 +27,6 @@ from adapters.soap.readers import (
     named_type,
     or_none,
     ordered,
-    parser,
     refuse_abstract,
     unmixed,
 )
@@ -34,9 +35,11 @@ from adapters.soap.readers import (
 class Decoder:
     """Readers of one schema, each compiled once."""
 
-    def __init__(self, encoded: bool = False) -> None:
-        """`encoded`: after the rules of SOAP section 5, where anything may be nil."""
+    def __init__(self, encoded: bool = False, through: Callable[[Simple], Simple] = lambda simple: simple) -> None:
+        """`encoded`: after the rules of SOAP section 5, where anything may be nil. The types of elements' texts go
+        `through` a function first."""
         self._encoded = encoded
+        self._through = through
         self._slots: dict[int, Slot] = {}
 
     def element(self, element: Element) -> Read:
@@ -44,7 +47,7 @@ class Decoder:
         nillable = element.nillable or self._encoded
         simple = text_of(element.type)
         if simple is not None:
-            return leaf(simple, nillable, element.default)
+            return leaf(self._through(simple), nillable, element.default)
         read = self._structure(element.type)
         return or_none(read) if nillable else read
 
@@ -75,7 +78,7 @@ class Decoder:
 
     def _text(self, kind: Complex) -> Read:
         assert kind.text is not None  # noqa: S101  # only called for simple content
-        text, attributes = leaf(kind.text, False, None), attributes_of(kind)
+        text, attributes = leaf(self._through(kind.text), False, None), attributes_of(kind)
 
         def read(node: Node) -> Any:
             found = {"#text": text(node)}
@@ -124,9 +127,14 @@ class Decoder:
     def _fields(self, kind: Complex) -> dict[str, Field]:
         most = highest(kind.content)
         return {
-            clark(element.name): (element.key, most[element.key] > 1, self.element(element), parser(element))
+            clark(element.name): (element.key, most[element.key] > 1, self.element(element), self._parser(element))
             for element in elements(kind.content)
         }
+
+    def _parser(self, element: Element) -> Callable[[str], Any] | None:
+        """What reads the text of a leaf; None where the element itself has to be seen."""
+        simple = text_of(element.type)
+        return None if simple is None or simple.named else self._through(simple).parse
 
     def _varied(self, kind: Complex, own: Read) -> Read:
         readers = {name: self._own(variant) for name, variant in kind.variants.items()}

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.parsers import expat  # events only, stopped at any DOCTYPE, so nothing is ever expanded
 
@@ -10,6 +11,11 @@ from adapters.soap.namespaces import VERSIONS, QName
 HEAD = 1 << 16
 """Bytes that are looked at."""
 
+_START = rb"[ \t\r\n]*<[^<>!?/\0][^<>\0]*>"
+_PLAIN = re.compile(rb"(?:[ \t\r\n]*<\?xml [^<>\0]*>)?" + _START * 3)
+"""The beginning of most messages: the start tags of Envelope, Body and its child."""
+_SHORT = 2048
+"""Bytes of a beginning that is remembered, with what it says."""
 _ENVELOPE = re.compile(rb"<(?:[\w.\-]+:)?Envelope[\s>]")
 
 
@@ -32,6 +38,13 @@ def sniff(head: bytes) -> Sniffed:
     """The SOAP version and the name of Body's first child, from the first 64 KB. Never raises.
 
     What is unclear is None: no XML, a DOCTYPE, a Body that begins further back, an encoding that is not declared."""
+    # Nothing after the child's start tag is looked at, so a beginning that has it says the same in every message.
+    if (match := _PLAIN.match(head)) and match.end() <= _SHORT and (found := _remembered(match[0])).body_child:
+        return found
+    return _sniffed(head)
+
+
+def _sniffed(head: bytes) -> Sniffed:
     version: str | None = None
     child: QName | None = None
     depth = 0
@@ -70,6 +83,9 @@ def sniff(head: bytes) -> Sniffed:
     except (expat.ExpatError, ValueError, LookupError):
         return _NOTHING if child is None else Sniffed(version, child)
     return Sniffed(version, child)
+
+
+_remembered = lru_cache(maxsize=256)(_sniffed)
 
 
 def is_other_version(body: bytes) -> bool:

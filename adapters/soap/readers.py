@@ -18,7 +18,6 @@ from adapters.soap.particles import (
     arrange,
     highest,
     plain,
-    text_of,
     unruly,
 )
 
@@ -115,12 +114,6 @@ def _in_full(text: str, node: Node) -> str:
     if colon and namespace is None:
         raise ValueError(f"the prefix of {text[:60]!r} is not declared")
     return clark((namespace or "", local))
-
-
-def parser(element: Element) -> Callable[[str], Any] | None:
-    """What reads the text of a leaf; None where the element itself has to be seen."""
-    simple = text_of(element.type)
-    return None if simple is None or simple.named else simple.parse
 
 
 def listed(read: Read) -> Read:

@@ -58,7 +58,17 @@ class Reader:
 
     def read(self, body: bytes, media: str, use: Callable[[Any], Result]) -> Result:
         """What `use` makes of the root element, which must not outlive it. Raises Undecodable, and what `use` does."""
-        body = self._safe(body, media)
+        return self.parsed(self.plain(body, media), use)
+
+    def plain(self, body: bytes, media: str) -> bytes:
+        """The message in UTF-8, unless it is too large. Raises Undecodable."""
+        if len(body) > self._limit:
+            raise Undecodable(f"The message has {len(body)} bytes, {self._limit} are decoded at most.", "too_large")
+        return unified(body, media)
+
+    def parsed(self, body: bytes, use: Callable[[Any], Result]) -> Result:
+        """The same as `read` of a message that `plain` has given."""
+        _refuse_excess(body)
         found = tokens(body) if len(body) <= LARGE else None
         if self._names is None or (found is not None and self._names.admit(body, found)):
             return use(_root(body, self._parser, DEPTH + 1 if found is None else len(found)))
@@ -67,15 +77,9 @@ class Reader:
 
     def root(self, body: bytes, media: str) -> Any:
         """The root element. Raises Undecodable."""
-        return _root(self._safe(body, media), self._parser)
-
-    def _safe(self, body: bytes, media: str) -> bytes:
-        """The message in UTF-8, within limits."""
-        if len(body) > self._limit:
-            raise Undecodable(f"The message has {len(body)} bytes, {self._limit} are decoded at most.", "too_large")
-        body = unified(body, media)
+        body = self.plain(body, media)
         _refuse_excess(body)
-        return body
+        return _root(body, self._parser)
 
 
 def _parser() -> Any:

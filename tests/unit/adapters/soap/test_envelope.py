@@ -1,5 +1,6 @@
 """The sniff says what an envelope is or nothing; our own faults are proper envelopes in the caller's version."""
 
+import random
 from typing import Literal
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from adapters.soap.envelope import HEAD, Sniffed, sniff
+from adapters.soap.envelope import HEAD, Sniffed, _sniffed, sniff
 from adapters.soap.faults import LONGEST, fault
 from adapters.soap.namespaces import ENVELOPES, SOAP11, SOAP12
+from tests.unit.adapters.soap.test_mutations import SEED, mutated
 from tests.unit.adapters.soap.wsdls import ask
 
 ASK = ("urn:t", "Ask")
@@ -104,3 +106,14 @@ def test_the_reason_of_a_1_2_fault_names_its_language() -> None:
 def test_a_fault_is_well_formed_and_bounded_whatever_it_says(reason: str) -> None:
     found = etree.fromstring(fault("1.1", code="Client", reason=reason).body).findtext(".//faultstring")
     assert len(found or "") <= LONGEST
+
+
+def test_what_is_remembered_of_a_beginning_is_what_the_parser_says() -> None:
+    random_ = random.Random(SEED)
+    seen = 0
+    for number in range(5000):
+        head = mutated(random_, SEEN[number % len(SEEN)][1])[:HEAD]
+        expected = _sniffed(head)
+        assert [sniff(head), sniff(head)] == [expected] * 2, (SEED, number, head)
+        seen += expected.body_child is not None
+    assert seen > 300, (SEED, seen)

@@ -1,0 +1,146 @@
+"""A message of a known shape is read as the parser reads it, whatever its texts are, and shapes take bounded memory."""
+
+import random
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.soap import shapes
+from adapters.soap.reading import Reader
+from adapters.soap.shapes import KNOWN, SIZE, Shapes
+from adapters.soap.wsdl import Operation, load
+from gateway.contract import Opaque, Payload, Raw, Undecodable, Values
+from tests.unit.adapters.soap.test_mutations import BODIES, CORPUS, ENVELOPE, mutated
+from tests.unit.adapters.soap.wsdls import ask, body_type, operation
+
+SEED = 20040507
+TYPES = body_type(
+    """<xs:sequence><xs:element name="Text" type="xs:string"/><xs:element name="Number" type="xs:int"/>
+<xs:element name="Day" type="xs:date"/><xs:element name="Sum" type="xs:decimal" maxOccurs="3"/>
+<xs:element name="Nothing" type="xs:string" nillable="true"/></xs:sequence>
+<xs:attribute name="kind" type="xs:NMTOKENS"/>"""
+)
+BODY = "<t:Text>{}</t:Text><t:Number>{}</t:Number><t:Day>{}</t:Day><t:Sum>{}</t:Sum><t:Sum>2</t:Sum>" + (
+    '<t:Nothing xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
+)
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Operation:
+    """An operation that knows the shape of BODY."""
+    found = operation(tmp_path_factory.mktemp("wsdl"), TYPES)
+    for _ in range(2):
+        found.codec.request(asked("x", 1, "2004-05-06", "1.5"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Operation:
+    """The same operation, which has seen nothing."""
+    return operation(tmp_path_factory.mktemp("wsdl"), TYPES)
+
+
+def asked(*texts: Any) -> Raw:
+    return ask(BODY.format(*texts), attributes=' kind="a b"')
+
+
+def read(operation: Operation, raw: Raw) -> Payload | str:
+    """The payload, or why there is none."""
+    try:
+        return operation.codec.request(raw)
+    except Undecodable as error:
+        return error.reason
+
+
+def parsed(operation: Operation, raw: Raw) -> Payload | str:
+    """The same by the parser: as if this were the first message of all."""
+    vars(operation.codec).pop("_request_shapes", None)
+    return read(operation, raw)
+
+
+def test_a_known_shape_is_read_without_the_parser(one: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Reader, "parsed")
+    expected = {
+        "Text": " Ärger > im Haus", "Number": -7, "Day": date(1999, 12, 31), "Sum": [Decimal("0.10"), Decimal(2)],
+        "Nothing": None, "@kind": ["a", "b"],
+    }  # fmt: skip
+    found = [one.codec.request(asked(" Ärger im Haus", "-7", "1999-12-31", "0.10")) for _ in range(2)]
+    assert found == [{**expected, "Text": " Ärger im Haus"}] * 2
+    assert found[0]["Sum"] is not found[1]["Sum"], "what is read may be changed by who reads it"
+    assert found[0]["@kind"] is not found[1]["@kind"]
+
+
+@pytest.mark.parametrize(
+    "number", ["", "x", "1 2", "2147483648", "&#49;", "<t:Number>1</t:Number>", "1<!-- -->", "\x1f1"]
+)
+def test_what_is_wrong_is_told_as_the_parser_tells_it(one: Operation, stranger: Operation, number: str) -> None:
+    raw = asked("x", number, "2004-05-06", "1")
+    assert read(one, raw) == parsed(stranger, raw)
+    if number == "x":
+        with pytest.raises(Undecodable, match="Number: 'x' is no int"):
+            one.codec.request(raw)
+
+
+PIECES = st.sampled_from([
+    "<", ">", "&", "&amp;", "]]>", "<!--", "-->", "</t:Text>", "<t:Text>", "\0", "\r", "\n", "\t", "\x1f", "\x7f",
+    "\x85", "\ue000", "\ue0000", "\ufffe", "\uffff", "\U0001f600", " ", "é", "1",
+])  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(st.text(max_size=3), PIECES), max_size=4).map("".join))
+def test_any_text_is_read_or_refused_as_the_parser_does(one: Operation, stranger: Operation, text: str) -> None:
+    raw = asked(text.encode("utf-8", "replace").decode(), 1, "2004-05-06", "1")
+    expected = parsed(stranger, raw)
+    assert [read(one, raw) for _ in range(3)] == [expected] * 3
+
+
+def test_5000_mutated_envelopes_are_read_or_refused_as_the_parser_does() -> None:
+    random_ = random.Random(SEED)
+    contracts = [{file: load(CORPUS / file) for file, _ in BODIES} for _ in range(2)]
+    known, strangers = (
+        [(one[file].operations[name], body) for (file, name), body in BODIES.items()] for one in contracts
+    )
+    agreed = 0
+    for number in range(5000):
+        (operation, body), (stranger, _) = known[number % len(known)], strangers[number % len(known)]
+        raw = Raw(mutated(random_, ENVELOPE.format(body).encode()), "text/xml")
+        expected = parsed(stranger, raw)
+        assert repr([read(operation, raw) for _ in range(3)]) == repr([expected] * 3), (SEED, number, raw.body)
+        agreed += not isinstance(expected, str)
+    assert agreed > 100, (SEED, agreed)
+
+
+def test_an_answer_of_a_known_shape_is_technical_where_its_status_says_so(tmp_path: Path) -> None:
+    found = operation(tmp_path, TYPES)
+    raw = asked("x", 1, "2004-05-06", "1")
+    answer = Raw(raw.body.replace(b"t:Ask", b"t:Answer"), raw.media, 200)
+    replies = [found.codec.reply(answer) for _ in range(3)]
+    assert replies == [Values(found.codec.request(raw))] * 3
+    assert found.codec.reply(Raw(answer.body, answer.media, 503)) == Opaque("http:503")
+
+
+def test_no_more_shapes_are_remembered_than_there_is_room_for() -> None:
+    learnt: list[bytes] = []
+
+    def marked(body: bytes) -> Payload:
+        learnt.append(body)
+        return {"a": "b"}
+
+    known = Shapes(marked)
+    for number in range(3 * KNOWN):
+        assert [known.payload(b"<a><x%d>1</x%d></a>" % (number, number)) for _ in range(3)] == [None, None, {"a": "b"}]
+    assert len(known._plans) == KNOWN
+    for number in range(40):
+        large = b"<a>%b<x%d>1</x%d></a>" % (b" " * 30_000, number, number)
+        assert [known.payload(large) for _ in range(3)] == [None, None, {"a": "b"}]
+    assert sum(map(len, known._plans)) == known._size <= SIZE
+    for number in range(3 * shapes.SEEN):
+        assert known.payload(b"<a><y%d>1</y%d></a>" % (number, number)) is None
+    assert len(known._seen) <= shapes.SEEN
+    assert len(learnt) == 3 * KNOWN + 40, "what comes once is not learnt"
