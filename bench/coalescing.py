@@ -1,10 +1,10 @@
-"""Coalesced calls to the model against one call a request: the same served Bento, client and callers, in turns.
+"""Coalesced calls to the model against one call a request: the same served Bento, client, callers and rows, in turns.
+Every answer is compared with the model's own in this process.
 
 `python -m bench.coalescing` prints the figures as JSON. Goal: 64 callers at least 20 times as fast.
 """
 
 import asyncio
-import itertools
 import json
 import os
 import statistics
@@ -18,9 +18,9 @@ from typing import Any
 
 import uvloop
 
-from gateway.contract import Model, ModelUnavailable, Row
+from gateway.contract import Model, ModelUnavailable, Prediction, Row, RowError
 from models.credit.data import load
-from models.credit.train import train
+from models.credit.train import chosen, fit, train
 from models.process import Bento, BentoSettings
 from models.transport import Http
 
@@ -28,6 +28,7 @@ AREA = "model"
 CASE = "credit model over a Unix socket"
 GOAL = 20.0
 ROUNDS = 5
+Scored = Prediction | RowError
 CALLS = {
     ("coalesced", 64): 4096,
     ("one call a request", 64): 512,
@@ -46,11 +47,12 @@ def run() -> dict[str, Any]:
 
 async def _measured(folder: Path) -> dict[str, Any]:
     rows = [dict(each.row) for each in load()]
+    right = fit(chosen("half")).predict(rows)
     async with _served(folder) as models:
         rounds: dict[tuple[str, int], list[_Round]] = {key: [] for key in CALLS}
         for _ in range(ROUNDS):
             for (name, callers), calls in CALLS.items():
-                rounds[name, callers].append(await _round(models[name], rows, callers, calls))
+                rounds[name, callers].append(await _round(models[name], rows, right, callers, calls))
     ratios = [
         fast.throughput / slow.throughput
         for fast, slow in zip(rounds["coalesced", 64], rounds["one call a request", 64], strict=True)
@@ -102,19 +104,24 @@ class _Round:
         self.durations = durations
 
 
-async def _round(model: Model, rows: Sequence[Row], callers: int, calls: int) -> _Round:
-    work = itertools.islice(itertools.cycle(rows), calls)
+async def _round(model: Model, rows: Sequence[Row], right: Sequence[Scored], callers: int, calls: int) -> _Round:
+    """So many calls, each of one row, of which `right` is the answer; a wrong answer fails the measurement."""
+    work = iter(range(calls))
     durations: list[float] = []
+    answers: dict[int, Scored] = {}
 
     async def caller() -> None:
-        for row in work:
+        for at in work:
             started = time.perf_counter()
-            await model.predict([row], 30)
+            (answers[at],) = await model.predict([rows[at % len(rows)]], 30)
             durations.append(time.perf_counter() - started)
 
     wall, cpu = time.perf_counter(), time.process_time()
     await asyncio.gather(*(caller() for _ in range(callers)))
-    return _Round(time.perf_counter() - wall, time.process_time() - cpu, durations)
+    done = _Round(time.perf_counter() - wall, time.process_time() - cpu, durations)
+    wrong = [at for at in range(calls) if answers[at] != right[at % len(rows)]]
+    assert not wrong, f"wrong answers at {wrong[:5]}"
+    return done
 
 
 def _result(name: str, callers: int, rounds: Sequence[_Round]) -> dict[str, Any]:

@@ -36,13 +36,14 @@ class Transport(Protocol):
 
 
 class _Chunk:
-    """Encoded rows of one caller that travel together, and the caller's wait for them."""
+    """Rows of one caller that travel together, and the caller's wait for them until a moment of the loop's clock."""
 
-    __slots__ = ("answers", "batch", "rows")
+    __slots__ = ("answers", "batch", "deadline", "rows")
 
-    def __init__(self, rows: Sequence[bytes]) -> None:
+    def __init__(self, rows: Sequence[Row], answers: asyncio.Future[list[Scored]], deadline: float) -> None:
         self.rows = rows
-        self.answers: asyncio.Future[list[Scored]] = asyncio.get_running_loop().create_future()
+        self.answers = answers
+        self.deadline = deadline
         self.batch: _Batch | None = None
 
 
@@ -83,6 +84,7 @@ class Coalescer:
         self._waiting: dict[_Chunk, None] = {}
         self._rows_waiting = 0
         self._under_way: set[_Batch] = set()
+        self._alarm: asyncio.TimerHandle | None = None
         self._suspect = False
         self._closed = False
 
@@ -93,13 +95,17 @@ class Coalescer:
         gone, BadPrediction when it answers nonsense. What has timed out is not sent any more."""
         if timeout <= 0:
             raise ModelTimeout("no time was left to ask the model")
-        encoded = [_encoded(row) for row in rows]
-        good = [row for row in encoded if isinstance(row, bytes)]
-        scored = await self._asked(good, timeout) if good else []
-        if len(good) == len(rows):
-            return scored
-        rest = iter(scored)
-        return [next(rest) if isinstance(row, bytes) else row for row in encoded]
+        if not rows:
+            return []
+        chunks = self._admitted(rows, timeout)
+        try:
+            if len(chunks) == 1:
+                return await chunks[0].answers
+            return [answer for chunk in chunks for answer in await chunk.answers]
+        except (asyncio.CancelledError, CandidateFailed):
+            for chunk in chunks:
+                self._forsake(chunk)
+            raise
 
     async def close(self) -> None:
         """Fails whoever still waits with ModelUnavailable and closes the connections."""
@@ -110,35 +116,49 @@ class Coalescer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._alarm:
+            self._alarm.cancel()
         await self._transport.close()
 
-    async def _asked(self, rows: list[bytes], timeout: float) -> list[Scored]:
-        chunks = self._admitted(rows)
-        expiry = asyncio.get_running_loop().call_later(timeout, _expire, chunks, timeout)
-        try:
-            if len(chunks) == 1:
-                return await chunks[0].answers
-            return [answer for chunk in chunks for answer in await chunk.answers]
-        finally:
-            expiry.cancel()
-            for chunk in chunks:
-                self._left(chunk)
-
-    def _admitted(self, rows: list[bytes]) -> list[_Chunk]:
+    def _admitted(self, rows: Sequence[Row], timeout: float) -> list[_Chunk]:
         """A call larger than the whole queue is let in alone, when nothing else waits."""
         if self._closed:
             raise ModelUnavailable("the model's client is closed")
         if self._waiting and self._rows_waiting + len(rows) > self._queue:
             raise ModelUnavailable(f"{self._rows_waiting} rows already wait for the model, {self._queue} may")
-        chunks = [_Chunk(rows[start : start + self._batch]) for start in range(0, len(rows), self._batch)]
+        loop = asyncio.get_running_loop()
+        deadline, size = loop.time() + timeout, self._batch
+        parts = [rows] if len(rows) <= size else [rows[at : at + size] for at in range(0, len(rows), size)]
+        chunks = [_Chunk(part, loop.create_future(), deadline) for part in parts]
         for chunk in chunks:
             self._waiting[chunk] = None
         self._rows_waiting += len(rows)
-        self._start()
+        if self._alarm is None or deadline < self._alarm.when():
+            self._watch(deadline)
+        if len(self._under_way) < self._in_flight:
+            self._start()
         return chunks
 
-    def _left(self, chunk: _Chunk) -> None:
-        """The caller no longer waits, with an answer or without."""
+    def _watch(self, deadline: float) -> None:
+        """One alarm for all who wait, at the earliest deadline: most calls never need one of their own."""
+        if self._alarm:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        """Tells those whose time has passed."""
+        self._alarm, now = None, asyncio.get_running_loop().time()
+        chunks = [*self._waiting, *(chunk for batch in self._under_way for chunk in batch.chunks)]
+        live = [chunk for chunk in chunks if not chunk.answers.done()]
+        for chunk in live:
+            if chunk.deadline <= now:
+                _settle(chunk, ModelTimeout("the model gave no prediction in time"))
+                self._forsake(chunk)
+        if left := [chunk.deadline for chunk in live if chunk.deadline > now]:
+            self._watch(min(left))
+
+    def _forsake(self, chunk: _Chunk) -> None:
+        """Nobody waits for the chunk any more."""
         if not chunk.answers.cancel() and not chunk.answers.cancelled():
             chunk.answers.exception()  # marks it as seen: another chunk of the call has raised
         if chunk in self._waiting:
@@ -164,14 +184,20 @@ class Coalescer:
         self._start()
 
     def _fill(self, batch: _Batch) -> None:
-        size = 0
-        for chunk in list(islice(self._waiting, self._batch)):
-            size += len(chunk.rows)
-            if size > self._batch:
-                break
-            self._remove(chunk)
+        if self._rows_waiting <= self._batch:
+            batch.chunks = list(self._waiting)
+            self._waiting.clear()
+            self._rows_waiting = 0
+        else:
+            size = 0
+            for chunk in list(islice(self._waiting, self._batch)):
+                size += len(chunk.rows)
+                if size > self._batch:
+                    break
+                self._remove(chunk)
+                batch.chunks.append(chunk)
+        for chunk in batch.chunks:
             chunk.batch = batch
-            batch.chunks.append(chunk)
 
     async def _run(self, batch: _Batch) -> None:
         self._fill(batch)
@@ -195,7 +221,17 @@ class Coalescer:
             await self._transport.probe()
             self._suspect = False
 
-    async def _score(self, rows: list[bytes]) -> list[Scored | CandidateFailed]:
+    async def _score(self, rows: Sequence[Row]) -> list[Scored | CandidateFailed]:
+        """An answer for each row; what JSON cannot hold is found before anything is sent, and never is."""
+        try:
+            return await self._halved(rows)
+        except orjson.JSONEncodeError:
+            written = [_written(row) for row in rows]
+        good = [row for row in written if not isinstance(row, RowError)]
+        scored = iter(await self._halved(good) if good else ())
+        return [row if isinstance(row, RowError) else next(scored) for row in written]
+
+    async def _halved(self, rows: Sequence[Row]) -> list[Scored | CandidateFailed]:
         """An answer for each row. Halves what fails until the bad rows are alone, with a bounded number of requests."""
         answers: list[Scored | CandidateFailed] = [RowError("not scored")] * len(rows)
         waiting, posts, scored = deque([(0, len(rows))]), 0, False
@@ -209,11 +245,13 @@ class Coalescer:
                 answers[start:stop] = [failed.error] * (stop - start)
                 middle = (start + stop) // 2
                 waiting += [(start, middle), (middle, stop)] if stop - start > 1 else []
-        worked = any(not isinstance(each, RowError | CandidateFailed) for each in answers)
-        return [_of_one_row(each) for each in answers] if worked else answers
+        if all(isinstance(each, RowError | CandidateFailed) for each in answers):
+            return answers
+        # Other rows were scored, so what failed is a row's own.
+        return [RowError(str(each)) if isinstance(each, CandidateFailed) else each for each in answers]
 
-    async def _post(self, rows: list[bytes]) -> list[Scored | CandidateFailed]:
-        status, body = await self._transport.post("/predict", b'{"records":[' + b",".join(rows) + b"]}")
+    async def _post(self, rows: Sequence[Row]) -> list[Scored | CandidateFailed]:
+        status, body = await self._transport.post("/predict", orjson.dumps({"records": rows}))
         if status == 200:
             return self._read(body, len(rows))
         if status not in _RECORD_STATUSES:
@@ -235,38 +273,39 @@ class Coalescer:
         return [_prediction(each) for each in predictions]
 
 
-def _encoded(row: Row) -> bytes | RowError:
+def _written(row: Row) -> dict[str, Any] | RowError:
+    """The row as orjson takes it."""
     try:
-        return orjson.dumps(row if isinstance(row, dict) else dict(row))
+        known = dict(row)
+        orjson.dumps(known)
     except TypeError as error:
         return RowError(f"the record cannot be written as JSON: {error}")
+    return known
 
 
 def _prediction(entry: Any) -> Scored | CandidateFailed:
     if not isinstance(entry, dict):
         return BadPrediction(f"a prediction is {type(entry).__name__}, not an object")
-    if entry.keys() == {"error"}:
+    if len(entry) == 1 and "error" in entry:
         return RowError(str(entry["error"])[:200])
     return entry
-
-
-def _of_one_row(answer: Scored | CandidateFailed) -> Scored:
-    """Other rows were scored, so what failed here is this row's own."""
-    return RowError(str(answer)) if isinstance(answer, CandidateFailed) else answer
 
 
 def _share(answers: list[Scored | CandidateFailed], chunks: list[_Chunk]) -> None:
     start = 0
     for chunk in chunks:
         part = answers[start : start + len(chunk.rows)]
-        start += len(chunk.rows)
-        failed = next((each for each in part if isinstance(each, CandidateFailed)), None)
-        _settle(chunk, failed or [each for each in part if not isinstance(each, CandidateFailed)])
+        start += len(part)
+        if not chunk.answers.done():
+            scored = [each for each in part if not isinstance(each, CandidateFailed)]
+            if len(scored) == len(part):
+                chunk.answers.set_result(scored)
+            else:
+                chunk.answers.set_exception(_first_failure(part))
 
 
-def _expire(chunks: Sequence[_Chunk], timeout: float) -> None:
-    for chunk in chunks:
-        _settle(chunk, ModelTimeout(f"the model gave no prediction within {timeout:.3g} s"))
+def _first_failure(answers: list[Scored | CandidateFailed]) -> CandidateFailed:
+    return next(each for each in answers if isinstance(each, CandidateFailed))
 
 
 def _settle(chunk: _Chunk, answers: list[Scored] | CandidateFailed) -> None:

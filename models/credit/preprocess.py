@@ -4,6 +4,8 @@ Codes without an order become one column each (one-hot), codes with one become t
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -43,12 +45,16 @@ INPUTS: Mapping[str, Mapping[str, Any]] = {
 ONE_HOT = ("purpose", "other_debtors", "other_installment_plans", "housing", "telephone")
 
 
+_FEW = 8
+"""Records below which one after the other is faster than all at once."""
+
+
 class BadRecord(ValueError):
     """A record that cannot be scored; the message starts with the field's name."""
 
 
 class Preprocessor:
-    """Turns records into rows of float64, always in the same order of columns. Pure."""
+    """Turns records of codes and numbers into rows of float64, always in the same order of columns. Pure."""
 
     def __init__(self, inputs: Mapping[str, Mapping[str, Any]] = INPUTS, one_hot: Sequence[str] = ONE_HOT) -> None:
         self.inputs = inputs
@@ -66,6 +72,19 @@ class Preprocessor:
                 self._coded.append((name, dict(zip(codes, places, strict=True))))
             else:
                 self._numbers.append((name, column, rule["minimum"], rule["maximum"]))
+        self._tables()
+
+    def _tables(self) -> None:
+        """What `_at_once` looks up: every code has a place in two arrays, its column and its number."""
+        places = [place for _, codes in self._coded for place in codes.values()]
+        self._columns = np.array([column for column, _ in places], dtype=np.intp)
+        self._values = np.array([value for _, value in places])
+        counter = iter(range(len(places)))
+        self._codes = [dict(zip(codes, counter, strict=False)) for _, codes in self._coded]
+        self._number_columns = np.array([column for _, column, _, _ in self._numbers], dtype=np.intp)
+        self._minima = np.array([[minimum] for _, _, minimum, _ in self._numbers], dtype=np.float64)
+        self._maxima = np.array([[maximum] for _, _, _, maximum in self._numbers], dtype=np.float64)
+        self._taken = itemgetter(*(name for name, _ in self._coded), *(name for name, *_ in self._numbers))
 
     def parameters(self) -> dict[str, Any]:
         """What defines the columns, as JSON."""
@@ -99,7 +118,29 @@ class Preprocessor:
 
     def matrix(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         """Shape (records, columns). Raises BadRecord for the first record that cannot be scored."""
+        if len(rows) >= _FEW and (matrix := self._at_once(rows)) is not None:
+            return matrix
         return np.array([self.vector(row) for row in rows], dtype=np.float64).reshape(len(rows), len(self.columns))
+
+    def _at_once(self, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64] | None:
+        """The same, column by column; None where a record may be bad, for `vector` to say which and why."""
+        try:
+            columns = list(zip(*map(self._taken, rows), strict=True))
+            codes = [list(map(known.__getitem__, column)) for known, column in zip(self._codes, columns, strict=False)]
+            numbers = columns[len(codes) :]
+            if max(map(len, rows)) > len(self.fields) or not set(map(type, chain(*numbers))) <= {int, float}:
+                return None
+            values = np.array(numbers, dtype=np.float64)
+        except (KeyError, TypeError, OverflowError):
+            return None
+        fits = (self._minima <= values) & (values <= self._maxima) & (values == np.floor(values))
+        if not fits.all():
+            return None
+        matrix = np.zeros((len(rows), len(self.columns)))
+        places = np.array(codes, dtype=np.intp)
+        matrix[np.arange(len(rows)), self._columns[places]] = self._values[places]
+        matrix[:, self._number_columns] = values.T
+        return matrix
 
 
 def _number(name: str, value: Any, minimum: int, maximum: int) -> float:

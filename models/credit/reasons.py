@@ -3,7 +3,8 @@
 The contributions are Shapley values of the path-dependent game on trees: a feature that is not known is averaged over
 both branches, weighted by the training records that went each way (Lundberg et al., "From local explanations to
 global understanding with explainable AI for trees", Nature Machine Intelligence 2, 2020, algorithm 1). A tree of
-depth 3 has at most seven tests, so its values are a table over their 128 outcomes: scoring looks up and adds.
+depth 3 has at most seven tests, so its values are a table over their 128 outcomes: scoring looks up and adds. The
+outcomes of a tree's tests are the bits of one byte.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 MAX_DEPTH = 3
+_BITS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +41,22 @@ class Contributions:
             raise ValueError(f"exact tables need trees of depth {MAX_DEPTH} or less, this model has {model.max_depth}")
         self.fields = tuple(dict.fromkeys(columns))
         owner = np.array([self.fields.index(name) for name in columns])
-        self._tests = 2**model.max_depth - 1
+        tests = 2**model.max_depth - 1
         trees = [each.tree_ for each in model.estimators_[:, 0]]
         self.expected = _prior(model, len(columns)) + model.learning_rate * sum(map(_mean, trees))
         """The mean score, of which the contributions are the difference."""
-        layouts = [_layout(tree, self._tests) for tree in trees]
+        layouts = [_layout(tree) for tree in trees]
         self._columns = np.concatenate([columns for columns, _ in layouts])
         self._thresholds = np.concatenate([thresholds for _, thresholds in layouts])
-        tables = [model.learning_rate * _table(tree, self._tests, owner) for tree in trees]
+        tables = [model.learning_rate * _table(tree, tests, owner) for tree in trees]
         self._table = np.concatenate(tables)
-        self._starts = np.arange(len(trees)) * 2**self._tests
+        self._starts = np.arange(len(trees)) * 2**tests
         self._every_tree = np.ones(len(trees))  # a product with ones is four times as fast as a sum
-        self._weights = 2 ** np.arange(self._tests, dtype=np.uint8)
 
     def of(self, matrix: Floats) -> Floats:
         """Shape (records, fields), in units of the raw score; a row adds up to that record's score less `expected`."""
-        right = matrix.astype(np.float32)[:, self._columns] > self._thresholds  # scikit-learn compares float32 too
-        outcomes = right.view(np.uint8).reshape(len(matrix), -1, self._tests) @ self._weights + self._starts
+        tested = matrix.astype(np.float32).take(self._columns, axis=1)  # scikit-learn compares float32 too
+        outcomes = np.packbits(tested > self._thresholds, axis=1, bitorder="little") + self._starts
         total: Floats = self._every_tree @ self._table.take(outcomes, axis=0)
         return total
 
@@ -82,9 +83,9 @@ def _mean(tree: Any) -> float:
     return float(cover @ tree.value[leaves, 0, 0] / cover.sum())
 
 
-def _layout(tree: Any, tests: int) -> tuple[NDArray[np.intp], Floats]:
+def _layout(tree: Any) -> tuple[NDArray[np.intp], Floats]:
     """Column and threshold of each test, numbered as in a full binary tree; a missing test never goes right."""
-    columns, thresholds = np.zeros(tests, dtype=np.intp), np.full(tests, np.inf)
+    columns, thresholds = np.zeros(_BITS, dtype=np.intp), np.full(_BITS, np.inf)
     waiting = [(0, 0)]
     while waiting:
         node, place = waiting.pop()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
 from models.credit.preprocess import INPUTS, BadRecord, Preprocessor
@@ -32,21 +33,26 @@ class CreditScorer:
 
     def predict(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Aligned with the rows: {"probability_bad", "reasons"}, or {"error"} for a record that cannot be scored."""
-        answers: list[dict[str, Any]] = [{} for _ in rows]
-        vectors, places = [], []
-        for place, row in enumerate(rows):
-            try:
-                vectors.append(self.preprocessor.vector(row))
-                places.append(place)
-            except BadRecord as error:
-                answers[place]["error"] = str(error)
-        if vectors:
-            for place, answer in zip(places, self._score(vectors), strict=True):
-                answers[place] = answer
-        return answers
+        if not rows:
+            return []
+        try:
+            return self._score(self.preprocessor.matrix(rows))
+        except BadRecord as error:
+            if len(rows) == 1:
+                return [{"error": str(error)}]
+        complaints = [self._complaint(row) for row in rows]
+        scored = iter(self.predict([row for row, wrong in zip(rows, complaints, strict=True) if not wrong]))
+        return [{"error": wrong} if wrong else next(scored) for wrong in complaints]
 
-    def _score(self, vectors: list[list[float]]) -> list[dict[str, Any]]:
-        matrix = np.array(vectors, dtype=np.float64)
+    def _complaint(self, row: Mapping[str, Any]) -> str:
+        """Why this record cannot be scored; empty where it can."""
+        try:
+            self.preprocessor.vector(row)
+        except BadRecord as error:
+            return str(error)
+        return ""
+
+    def _score(self, matrix: NDArray[np.float64]) -> list[dict[str, Any]]:
         bad = self.model.predict_proba(matrix)[:, 1].tolist()
         reasons = self.contributions.reasons(matrix)
         return [{"probability_bad": p, "reasons": why} for p, why in zip(bad, reasons, strict=True)]

@@ -83,3 +83,23 @@ def test_any_json_value_is_encoded_finitely_or_refused_by_its_name(name: str, va
         assert str(error).startswith(f"{name}: ")
     else:
         assert np.isfinite(vector).all()
+
+
+@given(name=st.sampled_from(list(INPUTS)), value=JSON, at=st.integers(0, 15))
+def test_many_records_are_encoded_and_refused_as_each_is_alone(name: str, value: object, at: int) -> None:
+    rows = [dict(each.row) for each in load()[:16]]
+    rows[at][name] = value  # type: ignore[assignment]  # JSON may hold anything
+    try:
+        expected = np.array([PREPROCESSOR.vector(row) for row in rows])
+    except BadRecord as error:
+        with pytest.raises(BadRecord) as caught:
+            PREPROCESSOR.matrix(rows)
+        assert str(caught.value) == str(error)
+    else:
+        np.testing.assert_array_equal(PREPROCESSOR.matrix(rows), expected)
+
+
+@pytest.mark.parametrize("odd", [ROW | {"colour": "red"}, {}, ["A11"], "A11", 7, None])
+def test_what_is_no_record_of_this_model_is_refused_among_many(odd: Any) -> None:
+    with pytest.raises(BadRecord):
+        PREPROCESSOR.matrix([*[ROW] * 15, odd])
