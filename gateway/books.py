@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 from gateway.pipe import Counts, Sighting
-from gateway.store.model import BALANCED, LOST, SEEN, Batch
+from gateway.store.batch import Batch
+from gateway.store.model import BALANCED, LOST, SEEN
 from gateway.store.told import PREFIX, told
 from gateway.telemetry import Meters
 

@@ -26,6 +26,8 @@ class Case:
     sighting: Sighting
     bound: Bound
     closed: bool = False
+    late: bool = False
+    """The answer came after the join window had ended."""
     epoch: int = 0
     term: str = ""
     records: Sequence[Canonical] = ()

@@ -12,6 +12,7 @@ from gateway import registry
 from gateway.comparison import Comparison, Cost, KnownDifference, Noise, Segmented
 from gateway.contract import ConfigError, Stage
 from gateway.document import Document, Reading, decode
+from gateway.records import Records
 from gateway.rules import (
     AnswerRules,
     Condition,
@@ -118,15 +119,6 @@ class Observer(Settings):
     timeout: Duration = 10.0
     """How long the candidate may take in the shadow."""
     nice: int = Field(19, ge=0, le=19)
-
-
-class Records(Settings):
-    """What is kept of each compared call."""
-
-    keep: bool = True
-    fields: dict[str, Literal["keep", "hash", "mask", "drop"]] = {}
-    """Canonical request fields that records carry; all others are dropped."""
-    age: Duration = 90 * 86400.0
 
 
 class Section(Settings):

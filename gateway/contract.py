@@ -453,7 +453,7 @@ class Model(Protocol):
     schema: Mapping[str, Any]
     """{"inputs": {name: {"type": "number" | "integer" | "text" | "boolean", "values": [...], "minimum": n,
     "maximum": n, "optional": bool}}, "outputs": {name: the same, {"type": "list", "items": {...}} or
-    {"type": "record", "fields": {name: ...}}}}"""
+    {"type": "record", "fields": {name: ...}}}, "data": the revision of the data it was trained on, if known}"""
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows, within `timeout` seconds. Raises CandidateFailed."""

@@ -20,10 +20,12 @@ from gateway.case import Case, decode, join, judge
 from gateway.config import Config
 from gateway.feed import Feed
 from gateway.pipe import Counts, Sighting
-from gateway.recorder import Recorder, revived
+from gateway.recorder import Recorder
+from gateway.seal import Unopened
+from gateway.store.batch import Batch
 from gateway.store.epochs import epoch
 from gateway.store.holds import held
-from gateway.store.model import DUPLICATE, FAILED, NOT_OBSERVABLE, ORPHAN, Batch, Close, Pending, StoreDown
+from gateway.store.model import DUPLICATE, FAILED, NOT_OBSERVABLE, ORPHAN, Close, Pending, StoreDown
 from gateway.store.writer import Writer
 from gateway.table import Table
 
@@ -225,11 +227,19 @@ class Observer:
             closed = await self._asked(self._writer.closed, route, [one for one in ids if one not in waiting])
             for case in mine:
                 if pending := waiting.get(case.sighting.call_id):
-                    join(case, pending.request, revived(pending.candidate))
+                    self._rejoin(case, pending)
                     case.sighting.received = pending.opened
                     case.sighting.model, case.sighting.version = pending.model, pending.version
                 else:
                     self._close(case, DUPLICATE if case.sighting.call_id in closed else ORPHAN)
+
+    def _rejoin(self, case: Case, pending: Pending) -> None:
+        case.late = pending.expired
+        try:
+            join(case, *self._recorder.waited(pending))
+        except Unopened as error:
+            log.error("pending_not_opened", route=pending.route, call=pending.call_id, reason=str(error))
+            case.term = FAILED
 
     async def _asked(self, question: Callable[[str, Sequence[str]], T], route: str, call_ids: Sequence[str]) -> T:
         """What the store answers, however long it is away: an answer must not be booked before its call is found."""
@@ -260,8 +270,9 @@ class Observer:
         model = case.sighting.model
         key = (route, model, bound.digest, f"{bound.settings.stage} {bound.settings.percent}")
         if key not in self._epochs:
+            revision = bound.revision if bound.tag == model else ""
             try:
-                self._epochs[key] = await asyncio.to_thread(epoch, self._engine, *key)
+                self._epochs[key] = await asyncio.to_thread(epoch, self._engine, *key, revision)
             except StoreDown:
                 return 0
         return self._epochs[key]

@@ -175,7 +175,7 @@ class Observing:
         links.connect()
         if self._observer and self._recorder:
             self._observer.swap(self._table)
-            self._recorder.settings = loaded.config.records
+            self._recorder.use(loaded.config.records)
         before, self._links, self._loaded = self._links, links, loaded
         self._replica.version = loaded.version
         asyncio.get_running_loop().call_later(loaded.config.grace, lambda: asyncio.ensure_future(before.close(links)))

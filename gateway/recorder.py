@@ -1,34 +1,38 @@
-"""Turns judged cases into records, roll-ups and pending calls, keeping only what the configuration allows."""
+"""Turns judged cases into records, sums, evidence and pending calls, keeping only what the configuration allows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from gateway.candidate import Scored
 from gateway.case import Case
 from gateway.compare import needed
-from gateway.config import Records
 from gateway.contract import By, Outcome, Refusal, Unmappable, Values
+from gateway.keeping import Digest, Keeping
 from gateway.mapping import Canonical
+from gateway.records import Records
+from gateway.seal import place
+from gateway.store.batch import Batch
 from gateway.store.evidence import weigh
-from gateway.store.model import Batch, Pending, Record, Slot
-from gateway.table import Bound
-
-Digest = Callable[[str, str], bytes]
-"""(route, value) to its HMAC."""
+from gateway.store.model import Pending, Record, Slot
 
 
 class Recorder:
     """What is kept of a case. `digest` is the store's HMAC of a business key or hashed field."""
 
     def __init__(self, settings: Records, digest: Digest) -> None:
-        self.settings = settings
         self._digest = digest
+        self.use(settings)
+
+    def use(self, settings: Records) -> None:
+        """Keeps by these settings from now on."""
+        self._keep = settings.keep
+        self._keeping = Keeping(settings, self._digest)
 
     def keep(self, case: Case, batch: Batch) -> None:
-        """Adds the case's records and roll-ups to the batch."""
+        """Adds the case's records, sums and evidence to the batch."""
         records = [self._record(case, index, word) for index, word in enumerate(case.words)]
-        if self.settings.keep:
+        if self._keep:
             batch.records.extend(records)
         sighting = case.sighting
         slot = Slot.at(sighting.route, sighting.stage, sighting.source, case.epoch, sighting.received)
@@ -38,72 +42,65 @@ class Recorder:
         rollup.answered_candidate += sighting.by == By.CANDIDATE
         rollup.errors += case.term in ("failed", "timed_out")
         for record in records:
-            rollup.compare(record.verdict, record.verdicts)
+            rollup.take(record)
             weigh(batch.evidence, record)
         for who in ("incumbent", "candidate", "gateway"):
             if (took := getattr(sighting, f"{who}_ms")) is not None:
                 rollup.time(who, took)
 
     def pending(self, case: Case) -> Pending:
-        """The case kept until its answer comes: what comparing and recording it then will need, and no more."""
+        """The case kept until its answer comes: what comparing and recording it then will need, and no more. It is
+        sealed, since that is more than records may hold."""
         sighting, settings = case.sighting, case.bound.settings
-        kept = {settings.key} | {name for name, way in self.settings.fields.items() if way != "drop"} | needed(settings)
+        kept = {settings.key} | self._keeping.named | needed(settings)
+        records = [{name: value for name, value in record.items() if name in kept} for record in case.records]
+        seal, where = self._keeping.ring.seal, place(sighting.route, sighting.call_id)
         return Pending(
             sighting.route, sighting.call_id, f"{sighting.source}/{sighting.operation}", sighting.received,
             sighting.received + timedelta(seconds=settings.join_window),
-            [{name: value for name, value in record.items() if name in kept} for record in case.records],
-            [_plain(outcome) for outcome in case.candidate],
+            seal(records, where), seal([_plain(outcome) for outcome in case.candidate], where),
             sighting.model, sighting.version,
         )  # fmt: skip
 
+    def waited(self, pending: Pending) -> tuple[Sequence[Canonical], Sequence[Scored]]:
+        """The records and the candidate's outcomes of a call that waited. Raises Unopened where its key is gone."""
+        unseal, where = self._keeping.ring.open, place(pending.route, pending.call_id)
+        return unseal(pending.request, where), [_revive(one) for one in unseal(pending.candidate, where)]
+
     def _record(self, case: Case, index: int, word: str) -> Record:
-        sighting = case.sighting
+        sighting, keeping = case.sighting, self._keeping
         canonical = case.records[index] if index < len(case.records) else {}
-        key = canonical.get(case.bound.settings.key or "")
         verdict = case.verdicts[index] if index < len(case.verdicts) else None
         fields = verdict.fields if verdict else {}
-        digest = None if key is None else self._digest(sighting.route, str(key))
-        # Without a key nothing says that two calls are one customer's, so each is a unit of its own.
-        own = case.bound.settings.key is None
-        unit = self._digest(sighting.route, f"call {sighting.call_id} {index}") if own else digest
+        key = self._key(case, canonical)
         return Record(
             sighting.route, case.epoch, sighting.call_id, index, f"{sighting.source}/{sighting.operation}",
-            sighting.received, sighting.stage, sighting.by, word,
-            digest, self._allowed(sighting.route, canonical),
-            self._side(case.bound, case.incumbent, index), self._side(case.bound, case.candidate, index),
+            sighting.received, sighting.stage, sighting.by, word, key, keeping.fields(sighting.route, canonical),
+            self._side(case, case.incumbent, index), self._side(case, case.candidate, index),
             {name: str(field.kind) for name, field in fields.items()},
-            sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version, unit,
-            (verdict.cost if verdict else None) or 0.0, verdict.segments if verdict else (),
+            sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version,
+            self._unit(case, index, key),
+            {name: field.distance for name, field in fields.items() if field.distance is not None},
+            (verdict.cost if verdict else None) or 0.0, verdict.segments if verdict else (), case.late, keeping.plain,
         )  # fmt: skip
 
-    def _allowed(self, route: str, canonical: Canonical) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        for name, way in self.settings.fields.items():
-            value = canonical.get(name)
-            if value is None or way == "drop":
-                continue
-            kept[name] = (
-                value if way == "keep" else self._digest(route, str(value)).hex() if way == "hash" else _masked(value)
-            )
-        return kept
+    def _key(self, case: Case, canonical: Canonical) -> bytes | None:
+        key = canonical.get(case.bound.settings.key or "")
+        return None if key is None else self._digest(case.sighting.route, str(key))
 
-    def _side(self, bound: Bound, outcomes: Sequence[Scored | Outcome], index: int) -> Any:
-        """One side's outcome without the fields that only echo the request, unless these are allowed."""
+    def _unit(self, case: Case, index: int, key: bytes | None) -> bytes | None:
+        """Without a key nothing says that two calls are one customer's, so each is a unit of its own."""
+        if case.bound.settings.key is not None:
+            return key
+        return self._digest(case.sighting.route, f"call {case.sighting.call_id} {index}")
+
+    def _side(self, case: Case, outcomes: Sequence[Scored | Outcome], index: int) -> Any:
         if index >= len(outcomes):
             return None
         outcome = outcomes[index]
-        if not isinstance(outcome, Values):
-            return _plain(outcome)
-        echoes = {name for name, rule in bound.settings.answer.fields.items() if rule.echo is not None}
-        own = {name: value for name, value in outcome.fields.items() if name not in echoes}
-        return own | self._allowed(
-            bound.route, {name: value for name, value in outcome.fields.items() if name not in own}
-        )
-
-
-def _masked(value: Any) -> str:
-    text = str(value)
-    return text[:1] + "*" * (len(text) - 1) if len(text) > 1 else "*"
+        if isinstance(outcome, Values):
+            return self._keeping.fields(case.sighting.route, outcome.fields)
+        return _plain(outcome)
 
 
 def _plain(outcome: Scored | Outcome) -> Mapping[str, Any]:
@@ -116,11 +113,6 @@ def _plain(outcome: Scored | Outcome) -> Mapping[str, Any]:
         case Unmappable():
             return {"$error": type(outcome).__name__, "field": outcome.field}
     return {"$error": type(outcome).__name__}
-
-
-def revived(plain: Sequence[Mapping[str, Any]]) -> list[Scored]:
-    """The candidate's outcomes of a pending call."""
-    return [_revive(one) for one in plain]
 
 
 def _revive(plain: Mapping[str, Any]) -> Scored:

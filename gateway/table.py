@@ -60,6 +60,12 @@ class Bound:
         """The tag of the route's model now; empty while there is none."""
         return self.candidate.link.tag if self.candidate else ""
 
+    @property
+    def revision(self) -> str:
+        """Of the data that the connected model was trained on, as its schema says; empty where that is not known."""
+        model = self.candidate.link.model if self.candidate else None
+        return str(model.schema.get("data", "")) if model else ""
+
     def _accepted(self) -> Stage:
         """A model that the route does not accept by its tag may be observed and nothing more."""
         return Stage.LIVE if self.tag and self.tag == self.settings.accept else Stage.SHADOW

@@ -11,7 +11,8 @@ from gateway.cli.console import rate
 from gateway.cli.demo_rounds import Heard
 from gateway.cli.evidence import epochs, latencies, total
 from gateway.store import queries
-from gateway.store.model import PENDING, SEEN, Rollup
+from gateway.store.model import PENDING, SEEN
+from gateway.store.sums import Rollup
 
 SETTLE = 30.0
 """Seconds that the observer may take to have judged and written everything."""

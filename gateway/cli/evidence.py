@@ -1,6 +1,5 @@
 """What the store knows of a route's candidate: agreement of the model and the rules that are judged now."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +10,7 @@ from sqlalchemy import Engine, select
 from gateway.store import queries, tables
 from gateway.store.engine import reading
 from gateway.store.histogram import Histogram
-from gateway.store.model import Rollup
+from gateway.store.sums import Rollup
 from gateway.store.told import PREFIX
 
 FEW = 20
@@ -35,8 +34,9 @@ class Evidence:
     and then this is all that there is."""
 
     model: str
-    epochs: Sequence[int | None]
+    epochs: Sequence[int]
     agreement: queries.Agreement
+    sums: Rollup
 
 
 def epochs(engine: Engine, route: str) -> Sequence[Epoch]:
@@ -50,33 +50,19 @@ def epochs(engine: Engine, route: str) -> Sequence[Epoch]:
 
 def evidence(engine: Engine, route: str, begun: Sequence[Epoch]) -> Evidence:
     """Of the latest epoch's model and rules, so that a move between stages forgets nothing. Raises StoreDown."""
-    numbers: list[int | None] = [one.id for one in begun if (one.model, one.rules) == (begun[0].model, begun[0].rules)]
-    numbers = numbers or [None]
-    total = Rollup()
-    for number in numbers:
-        part = queries.agreement(engine, route, number)
-        pairs = {name: list(pair) for name, pair in part.fields.items()}
-        total.merge(Rollup(agreed=part.agreed, compared=part.compared, fields=pairs))
-    counted = {name: (agreed, compared) for name, (agreed, compared) in total.fields.items()}
-    return Evidence(begun[0].model if begun else "", numbers, queries.Agreement(total.agreed, total.compared, counted))
+    numbers = [one.id for one in begun if (one.model, one.rules) == (begun[0].model, begun[0].rules)]
+    found = queries.sums(engine, route, lambda _: None, epochs=numbers or None).get(None, Rollup())
+    return Evidence(begun[0].model if begun else "", numbers, queries.agreed(found), found)
 
 
-def confusions(
-    engine: Engine, route: str, found: Evidence
-) -> Mapping[str, Sequence[tuple[Any, Any, int]]]:  # fmt: skip
+def confusions(found: Evidence) -> Mapping[str, Sequence[tuple[Any, Any, int]]]:
     """Fields of few texts on which the two disagree: (incumbent, candidate, records), the most frequent first."""
     kept: dict[str, Sequence[tuple[Any, Any, int]]] = {}
-    for name, (agreed, compared) in found.agreement.fields.items():
-        if agreed == compared:
-            continue
-        pairs: Counter[tuple[Any, Any]] = Counter()
-        for number in found.epochs:
-            for incumbent, candidate, count in queries.confusions(engine, route, name, number):
-                if isinstance(incumbent, str | None) and isinstance(candidate, str | None):
-                    pairs[incumbent, candidate] += count
-        values = {value for pair in pairs for value in pair} - {None}
+    for name in found.sums.pairs:
+        pairs = queries.confused(found.sums, name)
+        values = {value for theirs, ours, _ in pairs for value in (theirs, ours)} - {None}
         if 0 < len(values) <= FEW:
-            kept[name] = [(incumbent, candidate, count) for (incumbent, candidate), count in pairs.most_common()]
+            kept[name] = pairs
     return kept
 
 

@@ -11,7 +11,7 @@ from gateway.cli.evidence import Epoch, Evidence, confusions, epochs, evidence, 
 from gateway.cli.standing import Standing, caps_of, opened, route_of, standings
 from gateway.config import Loaded
 from gateway.store import queries
-from gateway.store.model import Rollup
+from gateway.store.sums import Rollup
 
 SHAPE = 1
 """Raised whenever a key of the JSON changes its meaning or goes away; new ones may come without."""
@@ -36,7 +36,8 @@ def _told(loaded: Loaded, engine: Engine, standing: Standing) -> dict[str, Any]:
     route = standing.route
     begun, traffic, terms = epochs(engine, route), queries.traffic(engine, route), ledger(engine, route)
     found = evidence(engine, route, begun)
-    confused = confusions(engine, route, found)
+    counted = queries.sums(engine, route, lambda slot: slot.epoch)
+    confused = confusions(found)
     latest = queries.disagreements(engine, route, limit=LATEST)
     return {
         "shape": SHAPE,
@@ -57,7 +58,7 @@ def _told(loaded: Loaded, engine: Engine, standing: Standing) -> dict[str, Any]:
             for field, pairs in confused.items()
         },
         "disagreements": [_disagreement(one) for one in latest],
-        "epochs": [_epoch(engine, route, one) for one in begun],
+        "epochs": [_epoch(one, counted.get(one.id, Rollup())) for one in begun],
         "ledger": terms,
         "unaccounted": queries.balance(terms),
         "balanced": queries.balance(terms) == 0,
@@ -74,7 +75,7 @@ def _traffic(source: str, stage: str, rollup: Rollup) -> dict[str, Any]:
 
 def _agreement(found: Evidence) -> dict[str, Any]:
     rate = console.rate(found.agreement.agreed, found.agreement.compared)
-    return rate | {"model": found.model, "epochs": [number for number in found.epochs if number is not None]}
+    return rate | {"model": found.model, "epochs": list(found.epochs)}
 
 
 def _fields(found: Evidence) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _fields(found: Evidence) -> dict[str, Any]:
     return dict(sorted(rates.items(), key=lambda entry: (entry[1]["rate"] is None, entry[1]["rate"] or 0.0, entry[0])))
 
 
-def _disagreement(one: queries.Disagreement) -> dict[str, Any]:
+def _disagreement(one: queries.Kept) -> dict[str, Any]:
     return {
         "call": one.call_id, "index": one.index, "received": one.received, "source": one.source, "epoch": one.epoch,
         "model": one.model, "fields": one.fields, "incumbent": one.incumbent, "candidate": one.candidate,
@@ -91,8 +92,7 @@ def _disagreement(one: queries.Disagreement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _epoch(engine: Engine, route: str, one: Epoch) -> dict[str, Any]:
-    counted = queries.agreement(engine, route, one.id)
+def _epoch(one: Epoch, counted: Rollup) -> dict[str, Any]:
     return {
         "epoch": one.id, "started": one.started, "model": one.model, "rules": one.rules, "step": one.step,
         "agreement": console.rate(counted.agreed, counted.compared),

@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store import upsert
 from gateway.store.engine import reading
-from gateway.store.model import Record, Tally, Units
+from gateway.store.model import Record
+from gateway.store.sums import Tally, Units
 from gateway.store.tables import arrivals as counter
 from gateway.store.tables import evidence as table
 

@@ -10,13 +10,12 @@ store for an answer given elsewhere the writer books everything, once, whatever 
 opens, the term named by its `Close`, `orphan` when its window ends.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from gateway.contract import UnderstudyError
-from gateway.store.histogram import Histogram
 
 SEEN, PENDING, ORPHAN, LOST = "seen", "pending", "orphan", "lost"
 SAMPLED_OUT, DROPPED, TIMED_OUT, FAILED = "sampled_out", "dropped", "timed_out", "failed"
@@ -87,57 +86,21 @@ class Record:
     version: str
     unit: bytes | None = None
     """Whose evidence it is: the key's HMAC, or one of its own where the route has no key. None counts nowhere."""
+    distances: Mapping[str, float] = field(default_factory=dict)
+    """How far the two are apart in a field, where that is a number; see `compare.FieldVerdict`."""
     cost: float = 0.0
     """What this disagreement costs; 0 where nothing is priced."""
     segments: Sequence[str] = ()
     """The names of the segments that it belongs to."""
+    late: bool = False
+    """The incumbent's answer came after the join window had ended."""
+    plain: Collection[str] = ()
+    """The answer fields that are kept as they are, so that sums over their values may be kept for longer."""
 
     @property
     def compared(self) -> bool:
         """Whether its verdict counts."""
         return self.verdict in (AGREE, DISAGREE)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What is known of one business key in an epoch; merging is adding. See `evidence.Unit`."""
-
-    first: datetime
-    last: datetime
-    calls: int = 0
-    disagreed: int = 0
-    cost: float = 0.0
-    parts: dict[str, list[int]] = field(default_factory=dict)
-
-    def count(self, record: Record, sign: int = 1) -> None:
-        """Adds (or with sign -1 takes back) one compared record."""
-        differs = sign * (record.verdict == DISAGREE)
-        self.calls += sign
-        self.disagreed += differs
-        self.cost += sign * record.cost
-        for name, word in record.verdicts.items():
-            if word in (AGREE, DISAGREE):
-                self._add(name, sign * (word == DISAGREE), sign)
-        for name in record.segments:
-            self._add(f"segment:{name}", differs, sign)
-
-    def merge(self, other: "Tally") -> None:
-        """Adds another tally of the same key."""
-        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
-        self.calls += other.calls
-        self.disagreed += other.disagreed
-        self.cost += other.cost
-        for name, (disagreed, compared) in other.parts.items():
-            self._add(name, disagreed, compared)
-
-    def _add(self, name: str, disagreed: int, compared: int) -> None:
-        pair = self.parts.setdefault(name, [0, 0])
-        pair[0] += disagreed
-        pair[1] += compared
-
-
-Units = dict[tuple[int, bytes], Tally]
-"""By epoch and unit, in order of arrival."""
 
 
 @dataclass(slots=True)
@@ -180,76 +143,6 @@ class Slot(NamedTuple):
     def at(cls, route: str, stage: str, source: str, epoch: int, received: datetime) -> "Slot":
         """The slot of a call received then."""
         return cls(route, stage, source, epoch, received.astimezone(UTC).replace(second=0, microsecond=0))
-
-
-@dataclass(slots=True)
-class Rollup:
-    """Sums of one slot; merging is adding. `compared` and `agreed` count records, `calls` counts calls."""
-
-    calls: int = 0
-    answered_incumbent: int = 0
-    answered_candidate: int = 0
-    errors: int = 0
-    compared: int = 0
-    agreed: int = 0
-    fields: dict[str, list[int]] = field(default_factory=dict)
-    """Field: [agreed, compared]."""
-    latency: dict[str, Histogram] = field(default_factory=dict)
-    """`incumbent`, `candidate`, `gateway`: milliseconds."""
-
-    def compare(self, verdict: str, verdicts: Mapping[str, str], sign: int = 1) -> None:
-        """Adds (or with sign -1 takes back) one record's verdicts; words other than AGREE and DISAGREE do not count."""
-        if verdict in (AGREE, DISAGREE):
-            self.compared += sign
-            self.agreed += sign * (verdict == AGREE)
-        for name, word in verdicts.items():
-            if word in (AGREE, DISAGREE):
-                pair = self.fields.setdefault(name, [0, 0])
-                pair[0] += sign * (word == AGREE)
-                pair[1] += sign
-
-    def time(self, who: str, milliseconds: float) -> None:
-        """Adds one latency of `incumbent`, `candidate` or `gateway`."""
-        self.latency.setdefault(who, Histogram()).add(milliseconds)
-
-    def merge(self, other: "Rollup") -> None:
-        """Adds another roll-up's sums."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for key, (agreed, compared) in other.fields.items():
-            pair = self.fields.setdefault(key, [0, 0])
-            pair[0] += agreed
-            pair[1] += compared
-        for who, histogram in other.latency.items():
-            self.latency.setdefault(who, Histogram()).merge(histogram)
-
-
-COUNTS = ("calls", "answered_incumbent", "answered_candidate", "errors", "compared", "agreed")
-
-
-@dataclass(slots=True)
-class Batch:
-    """Everything of one flush, written in one transaction or not at all. Do not change it once it was flushed."""
-
-    records: list[Record] = field(default_factory=list)
-    ledger: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(route, term): what is added. Never PENDING."""
-    rollups: dict[Slot, Rollup] = field(default_factory=dict)
-    """Includes the verdicts of all `records`; the writer takes those of duplicates back out."""
-    evidence: Units = field(default_factory=dict)
-    """Includes all `records`, as `rollups` does."""
-    opened: list[Pending] = field(default_factory=list)
-    closed: list[Close] = field(default_factory=list)
-    waiting: dict[str, int] = field(default_factory=dict)
-    """Route: calls that are seen and still undecided in memory when this batch is closed. Set, not added."""
-
-    def book(self, route: str, term: str, count: int = 1) -> None:
-        """Adds to the ledger."""
-        self.ledger[route, term] = self.ledger.get((route, term), 0) + count
-
-    def rollup(self, slot: Slot) -> Rollup:
-        """The sums of a slot, to add to."""
-        return self.rollups.setdefault(slot, Rollup())
 
 
 @dataclass(slots=True)

@@ -8,7 +8,9 @@ from sqlalchemy import Connection, Row, select
 
 from gateway.store import tables, upsert
 from gateway.store.histogram import Histogram
-from gateway.store.model import COUNTS, Record, Rollup, Slot
+from gateway.store.model import Record, Slot
+from gateway.store.spread import Spread
+from gateway.store.sums import COUNTS, Rollup
 
 
 def taken_back(records: Iterable[Record]) -> Mapping[Slot, Rollup]:
@@ -16,7 +18,7 @@ def taken_back(records: Iterable[Record]) -> Mapping[Slot, Rollup]:
     sums: dict[Slot, Rollup] = {}
     for record in records:
         slot = Slot.at(record.route, record.stage, record.source, record.epoch, record.received)
-        sums.setdefault(slot, Rollup()).compare(record.verdict, record.verdicts, sign=-1)
+        sums.setdefault(slot, Rollup()).take(record, sign=-1)
     return sums
 
 
@@ -36,11 +38,15 @@ def add(connection: Connection, replica: str, parts: Sequence[Mapping[Slot, Roll
 
 def read(row: Row[Any]) -> Rollup:
     """The roll-up of a row of the table."""
-    rollup = Rollup(fields=orjson.loads(row.fields))
+    rollup = Rollup(cost=row.cost, fields=orjson.loads(row.fields))
+    rollup.words, rollup.segments = orjson.loads(row.words), orjson.loads(row.segments)
     for name in COUNTS:
         setattr(rollup, name, getattr(row, name))
-    latency = orjson.loads(row.latency)
-    rollup.latency = {who: Histogram.from_json(buckets) for who, buckets in latency.items()}
+    rollup.latency = {who: Histogram.from_json(buckets) for who, buckets in orjson.loads(row.latency).items()}
+    for name, sides in orjson.loads(row.numbers).items():
+        rollup.numbers[name] = {side: Spread.from_json(written) for side, written in sides.items()}
+    for name, pairs in orjson.loads(row.pairs).items():
+        rollup.pairs[name] = {(theirs, ours): counts for theirs, ours, counts in pairs}
     return rollup
 
 
@@ -52,11 +58,19 @@ def _stored(connection: Connection, replica: str, slots: Iterable[Slot]) -> Sequ
 
 
 def _row(replica: str, slot: Slot, rollup: Rollup) -> dict[str, Any]:
-    latency = {who: histogram.to_json() for who, histogram in rollup.latency.items()}
-    return {
-        **slot._asdict(),
-        "replica": replica,
-        **{name: getattr(rollup, name) for name in COUNTS},
-        "fields": orjson.dumps(rollup.fields).decode(),
-        "latency": orjson.dumps(latency).decode(),
+    written = {
+        "words": rollup.words,
+        "fields": rollup.fields,
+        "segments": rollup.segments,
+        "latency": {who: histogram.to_json() for who, histogram in rollup.latency.items()},
+        "numbers": {
+            name: {side: spread.to_json() for side, spread in sides.items()} for name, sides in rollup.numbers.items()
+        },
+        "pairs": {
+            name: [(theirs, ours, counts) for (theirs, ours), counts in pairs.items() if counts[0]]
+            for name, pairs in rollup.pairs.items()
+        },
     }
+    counts = {name: getattr(rollup, name) for name in COUNTS}
+    texts = {name: orjson.dumps(value).decode() for name, value in written.items()}
+    return {**slot._asdict(), "replica": replica, "cost": rollup.cost, **counts, **texts}

@@ -92,6 +92,7 @@ epoch = Table(
     Column("model", Text, nullable=False),
     Column("rules", Text, nullable=False),
     Column("step", Text, nullable=False),
+    Column("revision", Text),
     Index("epoch_route", "route", "id"),
 )
 
@@ -118,9 +119,21 @@ record = Table(
     Column("gateway_ms", Float),
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
+    Column("distances", Text, nullable=False, server_default="{}"),
+    Column("cost", Float, nullable=False, server_default="0"),
+    Column("segments", Text, nullable=False, server_default="[]"),
+    Column("late", Boolean, nullable=False, server_default=false()),
+    Column("lot", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("route", "call_id", "position", name="record_once"),
     Index("record_received", "received"),
-    Index("record_epoch", "route", "epoch"),
+    Index("record_sample", "route", "epoch", "lot"),
+    Index(
+        "record_disagrees",
+        "route",
+        "id",
+        sqlite_where=text("verdict = 'disagree'"),
+        postgresql_where=text("verdict = 'disagree'"),
+    ),
 )
 
 evidence = Table(
@@ -187,8 +200,14 @@ rollup = Table(
     _count("errors"),
     _count("compared"),
     _count("agreed"),
+    _count("late"),
+    Column("cost", Float, nullable=False, server_default="0"),
+    Column("words", Text, nullable=False, server_default="{}"),
     Column("fields", Text, nullable=False),
+    Column("segments", Text, nullable=False, server_default="{}"),
     Column("latency", Text, nullable=False),
+    Column("numbers", Text, nullable=False, server_default="{}"),
+    Column("pairs", Text, nullable=False, server_default="{}"),
     Index("rollup_minute", "minute"),
 )
 

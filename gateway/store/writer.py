@@ -1,5 +1,6 @@
 """The only way records, counts and heartbeats reach the store."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, update
 
 from gateway.store import evidence, joins, rollups, tables, upsert
+from gateway.store.batch import Batch
 from gateway.store.engine import reading, writing
-from gateway.store.model import DUPLICATE, ORPHAN, PENDING, SEEN, Batch, Pending, Record, Replica
+from gateway.store.model import DUPLICATE, ORPHAN, PENDING, SEEN, Pending, Record, Replica
 from gateway.store.replicas import beat
 from gateway.store.text import dumps, identity
 
@@ -126,4 +128,15 @@ def _row(record: Record) -> dict[str, Any]:
         "gateway_ms": record.gateway_ms,
         "model": record.model,
         "version": record.version,
+        "distances": dumps(record.distances),
+        "cost": record.cost,
+        "segments": dumps(list(record.segments)),
+        "late": record.late,
+        "lot": _lot(record),
     }
+
+
+def _lot(record: Record) -> int:
+    """The record's place in a random order that no redelivery changes: the lowest lots are a fair sample."""
+    name = f"{record.call_id} {record.index}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(name, digest_size=4).digest())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 
+from models.credit.data import SHA256
 from models.credit.preprocess import INPUTS, BadRecord, Preprocessor
 from models.credit.reasons import Contributions
 
@@ -67,4 +68,4 @@ def restored(
 
 def schema(example: Mapping[str, Any]) -> dict[str, Any]:
     """The schema that travels with the model, with a row to warm it up."""
-    return {"inputs": dict(INPUTS), "outputs": dict(OUTPUTS), "example": dict(example)}
+    return {"inputs": dict(INPUTS), "outputs": dict(OUTPUTS), "example": dict(example), "data": SHA256[:12]}

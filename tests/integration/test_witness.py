@@ -16,6 +16,7 @@ from tests.integration.test_stages import balanced, memory, message
 from tests.old_system import score
 
 CONFIG = """
+records: {fields: {decision: keep}}
 store: sqlite:///understudy.db
 models:
   scorer: {type: python, call: "tests.models:by_amount"}

@@ -1,5 +1,6 @@
 """The configuration: exact sentences for what is wrong, references, withheld secrets, typed components."""
 
+import base64
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -253,3 +254,29 @@ def test_a_file_is_read_and_one_that_cannot_be_says_so(tmp_path: Path) -> None:
     path.write_text("a: 1\n- b\n")
     with pytest.raises(ConfigError, match=r"^understudy\.yaml line 2: "):
         load(path, {})
+
+
+KEY = base64.b64encode(b"k" * 32).decode()
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ("fields: {a: encrypt}", "give a key"),
+        (f"keys: {{one: {KEY}}}", "never stands in the configuration"),
+        ("keys: {one: '${SHORT}'}", "32 random bytes"),
+        ("keys: {one: '${KEY}', two: '${KEY}'}", "which of the keys one, two seals"),
+        ("key: three\n  keys: {one: '${KEY}'}", "no key is called 'three'"),
+    ],
+)
+def test_a_key_that_seals_records_is_there_and_comes_from_elsewhere(records: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says) as caught:
+        parse(f"records:\n  {records}\n", Path("understudy.yaml"), {"KEY": KEY, "SHORT": "YWJj"})
+    assert KEY not in str(caught.value)
+
+
+def test_of_several_keys_the_one_named_seals() -> None:
+    text = "records: {fields: {a: encrypt}, keys: {old: '${KEY}', new: '${KEY}'}, key: new}"
+    records = parse(text, Path("understudy.yaml"), {"KEY": KEY}).config.records
+    assert (records.key, records.keys["old"].get_secret_value()) == ("new", b"k" * 32)
+    assert KEY not in repr(records)

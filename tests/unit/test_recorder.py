@@ -1,7 +1,9 @@
 """What is kept of a call: what the configuration allows, and no person's data beside it."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -10,11 +12,16 @@ from typing import Any
 import pytest
 
 from gateway.case import Case, decode, join, judge
-from gateway.config import Records
+from gateway.complaints import Resolved
 from gateway.contract import CandidateFailed, Refusal, Unmappable, Values
-from gateway.recorder import Recorder, revived
-from gateway.store.model import Batch, Record, Rollup
+from gateway.keeping import keyring, opened
+from gateway.recorder import Recorder
+from gateway.records import Records
+from gateway.seal import Unopened
+from gateway.store.batch import Batch
+from gateway.store.model import Record
 from gateway.store.secret import digest
+from gateway.store.sums import Rollup
 from gateway.store.text import dumps
 from gateway.table import Bound
 from tests.integration.test_stages import config
@@ -23,10 +30,16 @@ from tests.unit.test_case import BATCH, REPLY, REQUEST, judged, seen
 
 SECRET = b"s" * 32
 digested = partial(digest, SECRET)
+SEALING = Records.model_validate(
+    {"fields": {"amount": "encrypt"}, "keys": {"first": Resolved(base64.b64encode(b"k" * 32).decode(), "${KEY}")}}
+)
 
 
 def recorder(fields: Mapping[str, Any] | None = None, keep: bool = True) -> Recorder:
-    return Recorder(Records(keep=keep, fields=dict(fields or {})), digested)
+    return Recorder(SEALING.model_copy(update={"keep": keep, "fields": dict(fields or {})}), digested)
+
+
+ANSWER = {"decision": "keep", "score": "keep"}
 
 
 def kept(case: Case, fields: Mapping[str, Any] | None = None) -> Record:
@@ -74,12 +87,54 @@ def test_an_allowed_field_that_is_not_there_is_not_invented() -> None:
 
 
 def test_both_answers_are_kept_in_canonical_fields() -> None:
-    record = kept(answered(seen()))
+    record = kept(answered(seen()), ANSWER)
     assert record.incumbent == record.candidate == {"decision": "approve", "score": 950.0}
+    assert (record.verdicts, record.distances) == ({"decision": "agree", "score": "agree"}, {"score": 0.0})
+
+
+def test_no_field_of_an_answer_is_kept_unless_it_is_allowed() -> None:
+    record = kept(answered(seen()), {"score": "mask"})
+    assert record.incumbent == record.candidate == {"score": "9****"}
     assert record.verdicts == {"decision": "agree", "score": "agree"}
 
 
-def rebound(answer: str, fields: str) -> Bound:
+def test_an_encrypted_field_opens_with_its_key_only_and_with_its_type() -> None:
+    record = kept(answered(seen()), {"amount": "encrypt", "score": "encrypt"})
+    assert "500" not in everything(record) and "950" not in everything(record)
+    ring = keyring(SEALING, digested)
+    assert opened(ring, "loan", record.fields) == {"amount": 500}
+    assert opened(ring, "loan", record.candidate) == {"score": 950.0}
+    with pytest.raises(Unopened, match=r"records\.keys"):
+        opened(keyring(Records(), digested), "loan", record.fields)
+    with pytest.raises(Unopened, match="changed"):
+        opened(ring, "loan", {"score": record.fields["amount"]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "numbers", "pairs"),
+    [(ANSWER, {"score"}, {"decision"}), ({"decision": "hash", "score": "mask"}, set(), set())],
+)
+def test_only_values_that_are_kept_as_they_are_get_into_sums(
+    fields: Mapping[str, str], numbers: set[str], pairs: set[str]
+) -> None:
+    batch = Batch()
+    recorder(fields).keep(answered(seen()), batch)
+    [rollup] = batch.rollups.values()
+    assert (set(rollup.numbers), set(rollup.pairs)) == (numbers, pairs)
+    assert rollup.fields == {"decision": [1, 1], "score": [1, 1]}
+
+
+def test_a_customer_is_one_unit_of_evidence_and_without_a_key_each_call_is() -> None:
+    batch, keyless = Batch(), rebound("", "answer: &answer {probability_bad: Bad}", key=False)
+    for call in ("1", "2"):
+        case = answered(seen())
+        case.sighting.call_id, case.epoch = call, 3
+        recorder().keep(case, batch)
+        recorder().keep(replace(case, bound=keyless, epoch=4), batch)
+    assert [(epoch, tally.calls) for (epoch, _), tally in batch.evidence.items()] == [(3, 2), (4, 1), (4, 1)]
+
+
+def rebound(answer: str, fields: str, key: bool = True) -> Bound:
     """The route with other rules for its answer."""
 
     async def case() -> Bound:
@@ -89,6 +144,7 @@ def rebound(answer: str, fields: str) -> Bound:
         text = text.replace(
             "answer: &answer {decision: {from: Decision, codes: {A: approve, R: reject}}, score: Score}", fields
         )
+        text = text if key else text.replace("    key: id\n", "")
         source = Source(Old(None))  # type: ignore[arg-type]  # nobody asks it here
         return compiled(text, Path(), source, await linked(Scorer())).bound["old", "Score"]
 
@@ -108,7 +164,7 @@ def test_what_an_answer_only_echoes_is_kept_like_the_request_it_came_from(
     case = seen(incumbent={"Score": 950.0, "Applicant": "Ada"})
     case.bound = rebound(*ECHOED)
     judged(case, [Values({"score": 950.0, "name": "Ada"})])
-    record = kept(case, allowed)
+    record = kept(case, {"score": "keep", **allowed})
     assert record.incumbent == record.candidate == {"score": 950.0, **shown}
 
 
@@ -116,7 +172,7 @@ def test_the_answers_of_a_route_without_rules_of_its_own_are_kept_too() -> None:
     case = seen(incumbent={"Bad": 0.25})
     case.bound = rebound("", "answer: &answer {probability_bad: Bad}")
     judged(case, [Values({"probability_bad": 0.25})])
-    assert kept(case).incumbent == {"probability_bad": 0.25}
+    assert kept(case, {"probability_bad": "keep"}).incumbent == {"probability_bad": 0.25}
 
 
 def test_an_error_is_kept_without_its_text_which_may_quote_a_person() -> None:
@@ -150,18 +206,21 @@ def test_without_records_the_sums_are_kept() -> None:
 
 def test_another_setting_counts_from_the_next_call_on() -> None:
     one, batch = recorder({"name": "keep"}), Batch()
-    one.settings = Records()
+    one.use(Records())
     one.keep(answered(seen()), batch)
     assert batch.records[0].fields == {}
 
 
-def test_a_call_that_waits_keeps_only_what_its_record_will_need() -> None:
+def test_a_call_that_waits_is_sealed_whole() -> None:
     case = seen(incumbent=None, kind="opened")
     decode(case)
     case.candidate = [Values({"decision": "approve", "score": 950.0})]
-    assert recorder().pending(case).request == [{"id": "12"}]
-    pending = recorder({"amount": "keep", "name": "drop"}).pending(case)
-    assert pending.request == [{"id": "12", "amount": 500}]
+    one = recorder({"amount": "keep", "name": "drop"})
+    pending = one.pending(case)
+    assert "Ada" not in repr(pending) and "500" not in repr(pending) and "approve" not in repr(pending)
+    assert one.waited(pending) == ([{"id": "12", "amount": 500}], case.candidate)
+    with pytest.raises(Unopened):
+        one.waited(replace(pending, call_id="another"))
     assert (pending.expires - pending.opened).total_seconds() == 86400
 
 
@@ -173,7 +232,7 @@ def test_what_the_candidate_said_when_the_call_came_is_what_is_compared_later(ou
     case = seen(incumbent=None, kind="opened")
     decode(case)
     case.candidate = [outcome]
-    assert revived(recorder().pending(case).candidate) == [outcome]
+    assert recorder().waited(recorder().pending(case))[1] == [outcome]
 
 
 def test_a_call_that_could_not_be_scored_is_failed_when_its_answer_comes() -> None:
@@ -182,6 +241,6 @@ def test_a_call_that_could_not_be_scored_is_failed_when_its_answer_comes() -> No
     case.candidate = [CandidateFailed("no")]
     pending = recorder().pending(case)
     late = seen(kind="answered")
-    join(late, pending.request, revived(pending.candidate))
+    join(late, *recorder().waited(pending))
     judge(late)
     assert late.term == "failed"

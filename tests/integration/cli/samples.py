@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
+from gateway.store.batch import Batch
 from gateway.store.epochs import epoch
-from gateway.store.model import AGREE, COMPARED, DISAGREE, SEEN, Batch, Record, Replica, Slot
+from gateway.store.model import AGREE, COMPARED, DISAGREE, SEEN, Record, Replica, Slot
 from gateway.store.writer import Writer
 
 ROUTE, SOURCE = "loan_decision", "loans/Score"
@@ -33,12 +34,12 @@ def _add(batch: Batch, number: int, at: int, stage: str, model: str, word: str, 
         received=datetime.now(UTC), stage=stage, by="incumbent", verdict=word, key=at.to_bytes(16), fields={},
         incumbent={"decision": "approve", "note": "same"}, candidate={"decision": theirs, "note": "same"},
         verdicts={"decision": word, "note": AGREE}, incumbent_ms=20.0, candidate_ms=2.0, gateway_ms=1.0,
-        model=model, version=version,
+        model=model, version=version, plain=("decision", "note"),
     )  # fmt: skip
     rollup = batch.rollup(Slot.at(ROUTE, stage, SOURCE, number, record.received))
     rollup.calls += 1
     rollup.answered_incumbent += 1
-    rollup.compare(record.verdict, record.verdicts)
+    rollup.take(record)
     for who, took in (("incumbent", 20.0), ("candidate", 2.0), ("gateway", 1.0)):
         rollup.time(who, took)
     batch.records.append(record)

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateway.store.batch import Batch
 from gateway.store.evidence import weigh
-from gateway.store.model import AGREE, COMPARED, SEEN, Batch, Pending, Record, Slot
+from gateway.store.model import AGREE, COMPARED, SEEN, Pending, Record, Slot
 
 ROUTE, SOURCE = "loan_decision", "loans_soap/ScoreLoan"
 NOW = datetime.now(UTC)
@@ -32,6 +33,7 @@ def record(call_id: str, verdict: str = AGREE, **changes: Any) -> Record:
         "gateway_ms": 1.0,
         "model": "credit:1",
         "version": "v1",
+        "plain": ("decision",),
     }
     values |= changes
     return Record(**({"unit": values["key"]} | values))
@@ -44,7 +46,7 @@ def batch(*records: Record) -> Batch:
         rollup = filled.rollup(Slot.at(one.route, one.stage, one.source, one.epoch, one.received))
         rollup.calls += 1
         rollup.answered_incumbent += 1
-        rollup.compare(one.verdict, one.verdicts)
+        rollup.take(one)
         weigh(filled.evidence, one)
         rollup.time("gateway", one.gateway_ms or 0.0)
         filled.book(one.route, SEEN)

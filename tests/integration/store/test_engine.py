@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from gateway.contract import ConfigError
+from gateway.store.batch import Batch
 from gateway.store.engine import connect, reading, writing
 from gateway.store.holds import held, hold
 from gateway.store.migrate import migrate
-from gateway.store.model import Batch, Replica, StoreDown
+from gateway.store.model import Replica, StoreDown
 from gateway.store.writer import Writer
 from tests.integration.store.samples import batch, record
 

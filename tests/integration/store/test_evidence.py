@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
+from gateway.store.batch import Batch
 from gateway.store.evidence import Unit, units
-from gateway.store.model import DISAGREE, Batch
+from gateway.store.model import DISAGREE
 from gateway.store.writer import Writer
 from tests.integration.store.conftest import NewWriter
 from tests.integration.store.samples import NOW, batch, record

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine
 
 from gateway.store import queries
-from gateway.store.model import SEEN, UNDECODABLE, Batch, Close
+from gateway.store.batch import Batch
+from gateway.store.model import SEEN, UNDECODABLE, Close
 from gateway.store.replicas import settle
 from gateway.store.writer import Writer
 from tests.integration.store.conftest import NewWriter

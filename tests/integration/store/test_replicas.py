@@ -3,7 +3,8 @@
 from sqlalchemy import Engine
 
 from gateway.store import queries
-from gateway.store.model import COMPARED, SEEN, Batch
+from gateway.store.batch import Batch
+from gateway.store.model import COMPARED, SEEN
 from gateway.store.replicas import replicas, settle
 from gateway.store.writer import Writer
 from tests.integration.store.samples import ROUTE

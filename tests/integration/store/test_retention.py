@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from gateway.store import queries, tables
+from gateway.store.batch import Batch
 from gateway.store.engine import reading
-from gateway.store.model import Batch, Close
+from gateway.store.model import Close
 from gateway.store.retention import ClockJumped, prune, prune_rollups
 from gateway.store.writer import Writer
 from tests.integration.store.samples import NOW, ROUTE, batch, record, waiting

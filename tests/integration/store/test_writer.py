@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event, exc, func, select
 
 from gateway.store import queries, tables
+from gateway.store.batch import Batch
 from gateway.store.engine import reading
-from gateway.store.model import AGREE, DISAGREE, Batch, StoreDown
+from gateway.store.model import AGREE, DISAGREE, StoreDown
 from gateway.store.replicas import replicas
 from gateway.store.writer import Writer
 from tests.integration.store.conftest import NewWriter

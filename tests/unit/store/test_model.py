@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from gateway.store.model import AGREE, DISAGREE, Rollup, Slot
+from gateway.store.model import AGREE, DISAGREE, Slot
 from gateway.store.queries import balance
 from gateway.store.secret import digest
+from gateway.store.sums import Rollup
+from tests.integration.store.samples import record
 
 
 def test_a_ledger_balances_when_every_call_seen_has_one_term() -> None:
@@ -22,20 +24,24 @@ def test_what_is_told_beside_the_balance_does_not_change_it() -> None:
 
 def test_taking_a_verdict_back_undoes_adding_it() -> None:
     rollup = Rollup()
-    rollup.compare(AGREE, {"score": AGREE})
-    rollup.compare(DISAGREE, {"score": DISAGREE, "note": "opaque"})
-    rollup.compare(DISAGREE, {"score": DISAGREE, "note": "opaque"}, sign=-1)
-    assert (rollup.agreed, rollup.compared, rollup.fields) == (1, 1, {"score": [1, 1]})
+    rollup.take(record("1"))
+    other = record("2", DISAGREE, verdicts={"decision": DISAGREE, "note": "opaque"}, cost=3.0, segments=["large"])
+    rollup.take(other)
+    assert (rollup.agreed, rollup.cost, rollup.pairs["decision"]["approve", "decline"]) == (1, 3.0, [1, 1])
+    rollup.take(other, sign=-1)
+    assert (rollup.agreed, rollup.compared, rollup.fields, rollup.cost) == (1, 1, {"decision": [1, 1]}, 0.0)
+    assert rollup.pairs["decision"] == {("approve", "approve"): [1, 0], ("approve", "decline"): [0, 0]}
+    assert (rollup.segments, rollup.words) == ({"large": [0, 0]}, {AGREE: 1, DISAGREE: 0})
 
 
 def test_merging_rollups_adds_everything() -> None:
     left, right = Rollup(calls=1, errors=2), Rollup(calls=3, answered_candidate=4)
-    left.compare(AGREE, {"score": AGREE})
-    right.compare(DISAGREE, {"score": DISAGREE})
+    left.take(record("1"))
+    right.take(record("2", DISAGREE))
     right.time("gateway", 5)
     left.merge(right)
     assert (left.calls, left.errors, left.answered_candidate, left.compared, left.agreed) == (4, 2, 4, 2, 1)
-    assert left.fields == {"score": [1, 2]}
+    assert left.fields == {"decision": [1, 2]}
     assert left.latency["gateway"].count == 1
 
 
