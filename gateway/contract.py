@@ -453,7 +453,9 @@ class Model(Protocol):
     schema: Mapping[str, Any]
     """{"inputs": {name: {"type": "number" | "integer" | "text" | "boolean", "values": [...], "minimum": n,
     "maximum": n, "optional": bool}}, "outputs": {name: the same, {"type": "list", "items": {...}} or
-    {"type": "record", "fields": {name: ...}}}, "data": the revision of the data it was trained on, if known}"""
+    {"type": "record", "fields": {name: ...}}}, "data": the revision of the data it was trained on, if known, "about":
+    what reports tell of it, each part optional: {"facts": {name: value}, "card": text, "training": {"inputs": {name:
+    how it was spread, see models/training.py}, "outputs": ...}}}"""
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows, within `timeout` seconds. Raises CandidateFailed."""

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict, cross_val_score
 
 from models.credit.data import SHA256, Application, load, split
 from models.credit.preprocess import Preprocessor
 from models.credit.scorer import CreditScorer, schema
+from models.training import spreads
 
 Rows = Literal["half", "all"]
 PARAMETERS: dict[str, Any] = {
@@ -34,7 +35,7 @@ def train(home: Path, rows: Rows = "half", name: str = "credit") -> str:
 
     Takes a few seconds. Sets BENTOML_DO_NOT_TRACK in this process; BENTOML_HOME is neither read nor set."""
     scorer = fit(chosen(rows))
-    return _record(home, name, scorer, facts(rows))
+    return _record(home, name, scorer, facts(rows), training(rows))
 
 
 def chosen(rows: Rows) -> list[Application]:
@@ -64,6 +65,19 @@ def unseen() -> float:
     applications = [each for each in load() if each.id in hidden]
     answers = fit(chosen("half")).predict([each.row for each in applications])
     return float(roc_auc_score([each.bad for each in applications], [each["probability_bad"] for each in answers]))
+
+
+def training(rows: Rows) -> dict[str, Any]:
+    """How inputs and outputs were spread in the training rows. Each row's output is of a model that was fitted on four
+    fifths of the others: of its own rows a model is too sure."""
+    applications = chosen(rows)
+    matrix, bad = _arrays(Preprocessor(), applications)
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    found = cross_val_predict(GradientBoostingClassifier(**PARAMETERS), matrix, bad, cv=folds, method="predict_proba")
+    return {
+        "inputs": spreads([each.row for each in applications]),
+        "outputs": spreads([{"probability_bad": float(probability)} for probability in found[:, 1]]),
+    }
 
 
 def facts(rows: Rows) -> dict[str, Any]:
@@ -111,7 +125,9 @@ def _arrays(
     return matrix, np.array([each.bad for each in applications])
 
 
-def _record(home: Path, name: str, scorer: CreditScorer, known: dict[str, Any]) -> str:
+def _record(
+    home: Path, name: str, scorer: CreditScorer, known: dict[str, Any], training: dict[str, Any]
+) -> str:  # fmt: skip
     os.environ["BENTOML_DO_NOT_TRACK"] = "True"  # bentoml reads it when a model is saved
     import bentoml
     from bentoml._internal.models import ModelStore  # public calls offer no store but that of BENTOML_HOME
@@ -119,17 +135,21 @@ def _record(home: Path, name: str, scorer: CreditScorer, known: dict[str, Any]) 
     store = home.resolve() / "models"
     store.mkdir(parents=True, exist_ok=True)
     with bentoml.models.create(name, metadata=known, _model_store=ModelStore(store)) as model:
-        _write(Path(model.path), model.tag.name, scorer, known)
+        _write(Path(model.path), model.tag.name, scorer, known, training)
     return str(model.tag)
 
 
-def _write(folder: Path, name: str, scorer: CreditScorer, known: dict[str, Any]) -> None:
+def _write(
+    folder: Path, name: str, scorer: CreditScorer, known: dict[str, Any], training: dict[str, Any]
+) -> None:  # fmt: skip
     joblib.dump(scorer, folder / "model.joblib", compress=3)
     (folder / "preprocessor.json").write_text(json.dumps(scorer.preprocessor.parameters(), indent=1))
-    (folder / "schema.json").write_text(json.dumps(schema(load()[0].row), indent=1))
-    card = Template(files(__package__).joinpath("card.md").read_text())
+    template = Template(files(__package__).joinpath("card.md").read_text())
     settings = ", ".join(f"{key} {value}" for key, value in known["parameters"].items())
-    (folder / "card.md").write_text(card.substitute(known | {"name": name, "parameters": settings}))
+    card = template.substitute(known | {"name": name, "parameters": settings})
+    (folder / "card.md").write_text(card)
+    about = {"facts": known, "card": card, "training": training}
+    (folder / "schema.json").write_text(json.dumps(schema(load()[0].row) | {"about": about}, indent=1))
 
 
 def _main() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 
 import joblib
 import numpy as np
@@ -10,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from models.credit.data import Application, split
 from models.credit.preprocess import INPUTS
 from models.credit.scorer import OUTPUTS, CreditScorer, schema
-from models.credit.train import chosen, code_version, cross_validated, fit, unseen
+from models.credit.train import chosen, code_version, cross_validated, fit, training, unseen
+from models.training import spreads
 
 
 def test_the_cross_validated_auc_over_the_1000_rows_is_at_least_0_77() -> None:
@@ -75,3 +77,26 @@ def test_the_schema_describes_the_18_inputs_both_outputs_and_an_example(applicat
 
 def test_the_code_version_is_a_commit_or_a_version() -> None:
     assert re.fullmatch(r"[0-9a-f]{40}(\+changed)?|\d+\.\d+.*|unknown", code_version())
+
+
+def test_what_travels_with_a_model_says_how_its_training_rows_were_spread(applications: list[Application]) -> None:
+    spread = training("half")
+    rows = [each.row for each in applications if each.id in set(split()[0])]
+    purposes = spread["inputs"]["purpose"]
+    assert purposes == {"rows": 500, "counts": dict(sorted(Counter(row["purpose"] for row in rows).items()))}
+    ages = sorted(float(row["age"]) for row in rows)
+    assert spread["inputs"]["age"]["sample"][0] == ages[1] and spread["inputs"]["age"]["sample"][99] == ages[248]
+    assert len(spread["inputs"]["age"]["sample"]) == 200 and set(spread["inputs"]) == set(INPUTS)
+    assert spread["outputs"].keys() == {"probability_bad"}
+
+
+def test_a_column_is_told_as_counts_or_as_ascending_values_and_free_text_not_at_all() -> None:
+    rows = [{"n": 3 - at, "t": "a", "b": True, "free": str(at), "many": ["x"], "late": 1} for at in range(3)]
+    assert spreads([*rows, {"n": None}]) == {
+        "n": {"rows": 3, "sample": [1.0, 2.0, 3.0]},
+        "t": {"rows": 3, "counts": {"a": 3}},
+        "b": {"rows": 3, "counts": {"true": 3}},
+        "free": {"rows": 3, "counts": {"0": 1, "1": 1, "2": 1}},
+        "late": {"rows": 3, "sample": [1.0, 1.0, 1.0]},
+    }
+    assert spreads([{"free": str(at)} for at in range(201)]) == {}
