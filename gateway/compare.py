@@ -96,6 +96,18 @@ def compile_compare(route: Route, source: str | None = None, name: str = "NAME")
     return compare
 
 
+def itself(route: Route) -> Route:
+    """The route under which one side is compared with itself: nothing to translate, nothing known, nothing priced."""
+    rules = {name: _untranslated(rule) for name, rule in route.compare.items()}
+    return route.model_copy(update={"compare": rules, "known_differences": {}, "cost": None})
+
+
+def _untranslated(rule: Compare) -> Compare:
+    items = rule.items and _untranslated(rule.items)
+    fields = {name: _untranslated(one) for name, one in rule.fields.items()}
+    return rule.model_copy(update={"codes": None, "items": items, "fields": fields})
+
+
 def needed(route: Route) -> set[str]:
     """The canonical fields of the request that comparing looks at, which a call that waits for its answer must keep."""
     named = read_fields(route.segments)

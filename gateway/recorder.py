@@ -6,15 +6,17 @@ from typing import Any
 
 from gateway.candidate import Scored
 from gateway.case import Case
-from gateway.compare import needed
+from gateway.compare import Verdict, needed
 from gateway.contract import By, Outcome, Refusal, Unmappable, Values
 from gateway.keeping import Digest, Keeping
 from gateway.mapping import Canonical
+from gateway.noise import Repeats
 from gateway.records import Records
 from gateway.seal import place
 from gateway.store.batch import Batch
 from gateway.store.evidence import weigh
-from gateway.store.model import Pending, Record, Slot
+from gateway.store.model import KNOWN, Pending, Record, Slot
+from gateway.store.sums import WHOLE
 
 
 class Recorder:
@@ -22,6 +24,7 @@ class Recorder:
 
     def __init__(self, settings: Records, digest: Digest) -> None:
         self._digest = digest
+        self._repeats = Repeats(digest)
         self.use(settings)
 
     def use(self, settings: Records) -> None:
@@ -44,6 +47,8 @@ class Recorder:
         for record in records:
             rollup.take(record)
             weigh(batch.evidence, record)
+        for verdict in self._repeats.pairs(case):
+            rollup.repeat({WHOLE: str(verdict.kind)} | _words(verdict))
         for who in ("incumbent", "candidate", "gateway"):
             if (took := getattr(sighting, f"{who}_ms")) is not None:
                 rollup.time(who, took)
@@ -77,7 +82,7 @@ class Recorder:
             sighting.route, case.epoch, sighting.call_id, index, f"{sighting.source}/{sighting.operation}",
             sighting.received, sighting.stage, sighting.by, word, key, keeping.fields(sighting.route, canonical),
             self._side(case, case.incumbent, index), self._side(case, case.candidate, index),
-            {name: str(field.kind) for name, field in fields.items()},
+            _words(verdict) if verdict else {},
             sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version,
             self._unit(case, index, key),
             {name: field.distance for name, field in fields.items() if field.distance is not None},
@@ -101,6 +106,14 @@ class Recorder:
         if isinstance(outcome, Values):
             return self._keeping.fields(case.sighting.route, outcome.fields)
         return _plain(outcome)
+
+
+def _words(verdict: Verdict) -> dict[str, str]:
+    """What is kept of a verdict: a word for each field, and for the whole answer where a refusal is known."""
+    words = {
+        name: f"{KNOWN}{field.known}" if field.known else str(field.kind) for name, field in verdict.fields.items()
+    }
+    return words | {WHOLE: f"{KNOWN}{verdict.known}"} if verdict.known else words
 
 
 def _plain(outcome: Scored | Outcome) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.candidate import Candidate
-from gateway.compare import Comparison, compile_compare
+from gateway.compare import Comparison, compile_compare, itself
 from gateway.config import Loaded, Route
 from gateway.contract import Codec, ConfigError, Incumbent, Stage
 from gateway.cutover import Caps, in_force
@@ -43,6 +43,8 @@ class Bound:
     incumbent: Incumbent | None
     candidate: Candidate | None
     compare: Comparison
+    repeat: Comparison
+    """Compares the incumbent with itself."""
     ceiling: Stage
     """The lowest of what is configured, the source's ceiling and the adapter's."""
     digest: str
@@ -138,7 +140,8 @@ def _bind(
         raise ConfigError(f"routes.{name}.stage: {why}; see what its adapter needs for a higher ceiling")
     return Bound(
         name, adapter_name, operation, route, rules, mapping, codecs[operation], incumbent, candidate,
-        compile_compare(route, source, name), in_force(route.stage, ceilings, held=False), rules_digest(route),
+        compile_compare(route, source, name), compile_compare(itself(route), source, name),
+        in_force(route.stage, ceilings, held=False), rules_digest(route),
     )  # fmt: skip
 
 

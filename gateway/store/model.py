@@ -43,6 +43,8 @@ BALANCED = frozenset(
 
 AGREE, DISAGREE = "agree", "disagree"
 """The two verdicts that count as compared; a record may carry any other short word, which does not."""
+KNOWN = "known:"
+"""How the word of a field begins whose difference is known; the name of the register's entry follows."""
 
 ALL = "*"
 """The scope of a hold on every route."""

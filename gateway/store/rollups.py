@@ -40,6 +40,7 @@ def read(row: Row[Any]) -> Rollup:
     """The roll-up of a row of the table."""
     rollup = Rollup(cost=row.cost, fields=orjson.loads(row.fields))
     rollup.words, rollup.segments = orjson.loads(row.words), orjson.loads(row.segments)
+    rollup.known, rollup.repeats = orjson.loads(row.known), orjson.loads(row.repeats)
     for name in COUNTS:
         setattr(rollup, name, getattr(row, name))
     rollup.latency = {who: Histogram.from_json(buckets) for who, buckets in orjson.loads(row.latency).items()}
@@ -62,6 +63,8 @@ def _row(replica: str, slot: Slot, rollup: Rollup) -> dict[str, Any]:
         "words": rollup.words,
         "fields": rollup.fields,
         "segments": rollup.segments,
+        "known": rollup.known,
+        "repeats": rollup.repeats,
         "latency": {who: histogram.to_json() for who, histogram in rollup.latency.items()},
         "numbers": {
             name: {side: spread.to_json() for side, spread in sides.items()} for name, sides in rollup.numbers.items()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.store.histogram import Histogram
-from gateway.store.model import AGREE, DISAGREE, Record
+from gateway.store.model import AGREE, DISAGREE, KNOWN, Record
 from gateway.store.spread import Spread, number
 
 COUNTS = ("calls", "answered_incumbent", "answered_candidate", "errors", "compared", "agreed", "late")
@@ -14,6 +14,8 @@ OTHER = "(other)"
 PAIRS = 64
 """Pairs of values of one field that a minute keeps apart; more, or long values, are OTHER."""
 LONG = 40
+WHOLE = ""
+"""Stands for all fields of a record together."""
 Pair = tuple[Any, Any]
 """The incumbent's and the candidate's value: a text, a truth value or None."""
 
@@ -39,6 +41,10 @@ class Rollup:
     """Field: [agreed, compared]."""
     segments: dict[str, list[int]] = field(default_factory=dict)
     """Segment: [agreed, compared] records."""
+    known: dict[str, int] = field(default_factory=dict)
+    """Known difference: records in which it was met."""
+    repeats: dict[str, list[int]] = field(default_factory=dict)
+    """The incumbent against itself: field, or WHOLE: [agreed, compared] pairs of equal requests."""
     latency: dict[str, Histogram] = field(default_factory=dict)
     """`incumbent`, `candidate`, `gateway`: milliseconds."""
     numbers: dict[str, dict[str, Spread]] = field(default_factory=dict)
@@ -57,11 +63,19 @@ class Rollup:
             self.cost += sign * record.cost
             for name in record.segments:
                 _add(self.segments, name, agreed, sign)
+        for entry in {word.removeprefix(KNOWN) for word in record.verdicts.values() if word.startswith(KNOWN)}:
+            self.known[entry] = self.known.get(entry, 0) + sign
         for name, word in record.verdicts.items():
             if word in (AGREE, DISAGREE):
                 _add(self.fields, name, sign * (word == AGREE), sign)
             if name.partition(".")[0] in record.plain:
                 self._value(name, _of(record.incumbent, name), _of(record.candidate, name), word, sign)
+
+    def repeat(self, words: Mapping[str, str]) -> None:
+        """Adds one pair of answers of the incumbent to equal requests: AGREE or DISAGREE by field, and of WHOLE."""
+        for name, word in words.items():
+            if word in (AGREE, DISAGREE):
+                _add(self.repeats, name, word == AGREE, 1)
 
     def time(self, who: str, milliseconds: float) -> None:
         """Adds one latency of `incumbent`, `candidate` or `gateway`."""
@@ -72,18 +86,20 @@ class Rollup:
         for counted in COUNTS:
             setattr(self, counted, getattr(self, counted) + getattr(other, counted))
         self.cost += other.cost
-        for word, count in other.words.items():
-            self.words[word] = self.words.get(word, 0) + count
-        for mine, theirs in ((self.fields, other.fields), (self.segments, other.segments)):
-            for name, (agreed, compared) in theirs.items():
-                _add(mine, name, agreed, compared)
+        for mine, theirs in ((self.words, other.words), (self.known, other.known)):
+            for word, count in theirs.items():
+                mine[word] = mine.get(word, 0) + count
+        pairs = ((self.fields, other.fields), (self.segments, other.segments), (self.repeats, other.repeats))
+        for sums, more in pairs:
+            for name, (agreed, compared) in more.items():
+                _add(sums, name, agreed, compared)
         for who, histogram in other.latency.items():
             self.latency.setdefault(who, Histogram()).merge(histogram)
         for name, sides in other.numbers.items():
             for side, spread in sides.items():
                 self.numbers.setdefault(name, {}).setdefault(side, Spread()).merge(spread)
-        for name, pairs in other.pairs.items():
-            for pair, (records, disagreeing) in pairs.items():
+        for name, said in other.pairs.items():
+            for pair, (records, disagreeing) in said.items():
                 _add(self.pairs.setdefault(name, {}), pair, records, disagreeing)
 
     def _value(self, name: str, incumbent: Any, candidate: Any, word: str, sign: int) -> None:

@@ -208,6 +208,8 @@ rollup = Table(
     Column("latency", Text, nullable=False),
     Column("numbers", Text, nullable=False, server_default="{}"),
     Column("pairs", Text, nullable=False, server_default="{}"),
+    Column("known", Text, nullable=False, server_default="{}"),
+    Column("repeats", Text, nullable=False, server_default="{}"),
     Index("rollup_minute", "minute"),
 )
 

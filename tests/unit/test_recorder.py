@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from gateway.case import Case, decode, join, judge
+from gateway.compare import compile_compare
+from gateway.comparison import KnownDifference
 from gateway.complaints import Resolved
 from gateway.contract import CandidateFailed, Refusal, Unmappable, Values
 from gateway.keeping import keyring, opened
@@ -244,3 +246,16 @@ def test_a_call_that_could_not_be_scored_is_failed_when_its_answer_comes() -> No
     join(late, *recorder().waited(pending))
     judge(late)
     assert late.term == "failed"
+
+
+def test_a_known_difference_is_kept_by_its_name_and_counts_apart() -> None:
+    entry = KnownDifference.model_validate({"owner": "Risk", "reason": "old", "expires": "2030-01-01"})
+    case = seen(incumbent={**REPLY, "Decision": "R"})
+    settings = case.bound.settings.model_copy(update={"known_differences": {"of_2009": entry}})
+    case.bound = replace(case.bound, settings=settings, compare=compile_compare(settings, "old/Score"))
+    batch = Batch()
+    recorder({}).keep(answered(case), batch)
+    assert batch.records[0].verdicts == {"decision": "known:of_2009", "score": "agree"}
+    [rollup] = batch.rollups.values()
+    assert (rollup.known, rollup.words, rollup.compared) == ({"of_2009": 1}, {"known": 1}, 0)
+    assert rollup.fields == {"score": [1, 1]}
