@@ -107,7 +107,11 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
         generator = Generator(rig.messages(), folder)
         stack.callback(generator.close)
         environment = {"UNDERSTUDY_LEGACY": stack.enter_context(rig.incumbent(folder)), "UNDERSTUDY_MODEL": tag}
-        changes: dict[Place, Value] = {("models", "credit", "home"): "bentoml", ("routes", rig.ROUTE, "stage"): "off"}
+        changes: dict[Place, Value] = {
+            ("models", "credit", "home"): "bentoml",
+            ("models", "credit", "hung_after"): "1h",  # what is stopped here is to stay so
+            ("routes", rig.ROUTE, "stage"): "off",
+        }
         bench = Bench(stack.enter_context(rig.served(folder, changes, environment)), generator, seconds)
         bench.warm()
         for _ in range(rounds):

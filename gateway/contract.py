@@ -466,10 +466,13 @@ class Model(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Child:
-    """How the parent starts a model's own process: it is ready when `GET /readyz` on the Unix socket says 200."""
+    """How the parent starts a model's own process: it is ready when `GET /readyz` on the Unix socket says 200.
+
+    One that leaves this unanswered and does nothing for `hung_after` seconds is taken for hung and restarted."""
 
     argv: Sequence[str]
     environment: Mapping[str, str]
+    hung_after: float
 
 
 class ModelKind(Protocol):

@@ -13,6 +13,7 @@ import orjson
 import structlog
 
 from gateway.control import Orders
+from gateway.watch import Watch
 
 log = structlog.get_logger()
 
@@ -50,9 +51,10 @@ class Program:
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One child, started again when it dies, until `stop`."""
+    """One child, started again when it dies or, where it is watched, hangs; until `stop`."""
 
     program: Program
+    watch: Watch | None = None
     control: socket.socket | None = None
     _running: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
@@ -86,6 +88,8 @@ class Process:
             preexec_fn=ends_with_parent(program.orphaned), start_new_session=True,
         )  # fmt: skip
         self._started = time.monotonic()
+        if self.watch:
+            self.watch.begin(self._started)
         if theirs:
             theirs.close()
         if orders is not None:
@@ -111,19 +115,26 @@ class Process:
                 self._rest = self._next = b""
 
     def tend(self, orders: Callable[[], Orders] | None = None) -> bool:
-        """Restarts the program when it has died, after a pause that grows while it keeps dying early.
+        """Restarts the program when it has died, after a pause that grows while it keeps dying early; kills a hung one.
 
         Returns whether it has died since the last time."""
         now, died = time.monotonic(), False
         if self._running is not None:
             if (code := self._running.poll()) is None:
                 self._push()
+                self._end_hung(self._running, now)
                 return False
             died = True
             self._bury(now, code)
         if not self.stopping and now >= self._due:
             self._try(orders)
         return died
+
+    def _end_hung(self, running: subprocess.Popen[bytes], now: float) -> None:
+        if self.watch and self.watch.hung(running.pid, now):
+            log.error("hung", process=self.program.name, pid=running.pid)
+            running.kill()
+            self.watch.begin(now)
 
     def _bury(self, now: float, code: int) -> None:
         self._running = None
@@ -155,6 +166,8 @@ class Process:
         """Asks the program to end; `gone` kills it when the grace (seconds) is over."""
         self.stopping = True
         self._killed_at = time.monotonic() + grace
+        if self.watch:
+            self.watch.end()
         if self._running:
             self._running.terminate()
 

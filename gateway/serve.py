@@ -29,6 +29,7 @@ from gateway.process import Process, Program
 from gateway.store.migrate import migrate
 from gateway.store.model import StoreDown
 from gateway.table import compile_table, misfits
+from gateway.watch import Watch
 
 log = structlog.get_logger()
 
@@ -194,7 +195,8 @@ class Parent:
                 served.models[name], served.sockets[name] = before.models[name], before.sockets[name]
             else:
                 served.sockets[name] = socket_path
-                served.models[name] = Process(self._model_program(name, child, socket_path))
+                watch = Watch(socket_path, child.hung_after)
+                served.models[name] = Process(self._model_program(name, child, socket_path), watch)
         return served
 
     def _advance(self) -> None:

@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field, model_validator
 
 from gateway.contract import CandidateFailed, Child, ConfigError, Model, ModelUnavailable, RowError
-from gateway.settings import Settings
+from gateway.settings import Duration, Settings
 from models.client import Coalescer
 from models.transport import KEEP_ALIVE_OF_SERVER, Http
 
@@ -28,6 +28,7 @@ class BentoSettings(Settings):
     batch: int = Field(default=256, ge=1)
     queue: int = Field(default=1024, ge=1)
     in_flight: int = Field(default=1, ge=1)
+    hung_after: Duration = Field(default=10.0, ge=1)
 
     @model_validator(mode="after")
     def _one_place(self) -> "BentoSettings":
@@ -60,7 +61,8 @@ class Bento:
         flags = [word for option in options.items() for word in option]
         application = f"{self.settings.service}.to_asgi"
         switches = ["--factory", "--no-access-log", "--no-server-header", "--no-date-header"]
-        return Child([sys.executable, "-m", "uvicorn", application, *switches, *flags], self._environment())
+        argv = [sys.executable, "-m", "uvicorn", application, *switches, *flags]
+        return Child(argv, self._environment(), self.settings.hung_after)
 
     def schema(self) -> Mapping[str, Any] | None:
         """The schema in the model's folder, read without starting it; None where it has none or is served elsewhere.

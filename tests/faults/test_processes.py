@@ -24,6 +24,7 @@ def test_kill_9_of_the_observer_changes_no_answer_in_shadow(gateway: Served, exp
     load = under_way(gateway.load(CALLS), CALLS)
     with gateway.unattended():
         old = gateway.kill("observer")
+        until(lambda: not alive([old]), "the observer to be gone")  # the humblest process may take a while to die
         unbroken(load.done(), expected)
         unbroken(gateway.load(64).done(), expected)
     gateway.restarted("observer", old)
@@ -121,6 +122,21 @@ def test_the_incumbent_answers_in_live_while_the_model_hangs_and_dies(gateway: S
         gateway.kill("model", signal.SIGCONT)
         gateway.edit(stage="shadow")
     warm_up(gateway)
+
+
+def test_a_hung_model_is_restarted_and_compares_again(tmp_path: Path, bento: Path, expected: Sequence[str]) -> None:
+    """Given a model that is stopped, not dead, then callers get legacy's bytes, and another one takes its place."""
+    models = {"credit": {"hung_after": "2s"}}
+    with served(tmp_path, bento=bento, models=models, observer={"timeout": "1s"}) as gateway:
+        before = gateway.ledger()
+        old = gateway.kill("model", signal.SIGSTOP)
+        load = gateway.load(CALLS)
+        gateway.restarted("model", old)
+        unbroken(load.done(), expected)
+        gateway.settled(before, CALLS)
+        warm_up(gateway)
+        [hung] = gateway.logged("hung")
+        assert hung["pid"] == old and not alive([old])
 
 
 def test_a_hung_observer_fills_the_pipe_and_harms_nobody(tmp_path: Path, expected: Sequence[str]) -> None:
