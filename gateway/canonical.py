@@ -8,20 +8,12 @@ from typing import Any, NamedTuple
 
 from gateway.contract import Opaque, Outcome, Path, Payload, Prediction, Refusal, Row, Unmappable, Values
 from gateway.conversion import Step, text
+from gateway.fields import Fields
 from gateway.rules import Refuse
-from gateway.transform import path, put
+from gateway.transform import container, path, put, settle
 
 Canonical = Mapping[str, Any]
 Test = Callable[[Canonical], bool]
-
-
-class Field(NamedTuple):
-    """One compiled field: where its value is read, its way, and whether it may be missing."""
-
-    name: str
-    get: Step
-    convert: Step
-    optional: bool
 
 
 class Written(NamedTuple):
@@ -34,14 +26,6 @@ class Written(NamedTuple):
     optional: bool
 
 
-class Origin(NamedTuple):
-    """What a canonical answer is made of."""
-
-    prediction: Prediction
-    canonical: Canonical
-    now: datetime
-
-
 @dataclass(slots=True, frozen=True)
 class Records:
     """Where the records of a message and the answers of a reply stand."""
@@ -50,18 +34,18 @@ class Records:
     records: Step
     items: Step
     answers: Path
-    around: Sequence[tuple[Path, Field]]
+    around: Sequence[tuple[Path, Fields]]
 
 
 @dataclass(slots=True, frozen=True)
 class SourceMapping:
     """One source's way into canonical fields and back."""
 
-    fields: Sequence[Field]
+    fields: Fields
     written: Sequence[Written]
-    key_field: Field | None
+    key_field: Fields | None
     each: Records | None
-    read_back: Sequence[Field]
+    read_back: Fields
     failed: Callable[[Outcome, int], str]
 
     @property
@@ -74,18 +58,19 @@ class SourceMapping:
         if self.key_field is None:
             return None
         try:
-            return text(mapped((self.key_field,), payload)[self.key_field.name]) or None
+            [value] = self.key_field.read(payload).values()
+            return text(value) or None
         except (Unmappable, ValueError):
             return None
 
     def requests(self, payload: Payload) -> list[Canonical]:
         """The canonical records, exactly one without `each`. Raises Unmappable, naming record and field."""
         if self.each is None:
-            return [mapped(self.fields, payload)]
+            return [self.fields.read(payload)]
         records = _listed(self.each.records(payload))
         if not records:
             raise Unmappable(self.each.spelled, "the message has no records")
-        return [mapped(self.fields, record, f"{self.each.spelled}[{at}].") for at, record in enumerate(records)]
+        return [self.fields.read(record, f"{self.each.spelled}[{at}].") for at, record in enumerate(records)]
 
     def answers(self, outcome: Outcome, status: int = 0) -> list[Outcome]:
         """The incumbent's decoded reply in canonical names, one outcome a record; one for all where it is a refusal
@@ -95,9 +80,9 @@ class SourceMapping:
         if not isinstance(outcome, Values):
             return [outcome]
         if self.each is None:
-            return [Values(mapped(self.read_back, outcome.fields))]
+            return [Values(self.read_back.read(outcome.fields))]
         items = _listed(self.each.items(outcome.fields))
-        return [Values(mapped(self.read_back, item, f"[{at}].")) for at, item in enumerate(items)]
+        return [Values(self.read_back.read(item, f"[{at}].")) for at, item in enumerate(items)]
 
     def outgoing(self, outcomes: Sequence[Values | Refusal], message: Payload | None = None) -> Values | Refusal:
         """Canonical answers as the source's own reply; `message` is the request, for what a reply of many records
@@ -108,7 +93,7 @@ class SourceMapping:
         reply: dict[str, Any] = {}
         put(reply, self.each.answers, [self._reply(_answered(at, outcome)) for at, outcome in enumerate(outcomes)])
         for where, field in self.each.around:
-            for value in mapped((field,), message or {}).values():
+            for value in field.read(message or {}).values():
                 put(reply, where, value)
         return Values(reply)
 
@@ -124,8 +109,15 @@ class SourceMapping:
 
     def _reply(self, outcome: Values) -> dict[str, Any]:
         reply: dict[str, Any] = {}
+        groups: dict[Path, Any] = {(): reply}
         for field, value in self._values(outcome):
-            put(reply, field.path, value)
+            above = field.path[:-1]
+            if (group := groups.get(above)) is None:
+                group = groups[above] = container(reply, field.path)
+            if group.__class__ is dict:
+                group[field.path[-1]] = value
+            else:
+                settle(group, field.path[-1], value)
         return reply
 
     def _values(self, outcome: Values) -> Iterator[tuple[Written, Any]]:
@@ -150,27 +142,20 @@ class RouteMapping:
     feature_names: Sequence[str]
     answer_fields: Sequence[str]
     outputs: Sequence[str]
-    features_made: Sequence[Field]
-    features_taken: Sequence[tuple[str, str]]
-    """Feature and canonical field of those among them that are a field as it is."""
-    features_converted: Sequence[Field]
-    """The others."""
-    answers_made: Sequence[Field]
-    refusals: Sequence[tuple[Test, Refuse, Sequence[Field]]]
+    features_made: Fields
+    answers_made: Fields
+    refusals: Sequence[tuple[Test, Refuse, Fields]]
     segments: Sequence[Test]
 
     def features(self, canonical: Canonical) -> Row:
         """The features of a record, JSON scalars only. Raises Unmappable."""
-        row = {name: canonical[field] for name, field in self.features_taken if field in canonical}
-        if len(row) < len(self.features_taken):
-            return mapped(self.features_made, canonical)
-        return row | mapped(self.features_converted, canonical)
+        return self.features_made.read(canonical)
 
     def refusal(self, canonical: Canonical) -> Refusal | None:
         """The first declared fault whose condition holds. Raises Unmappable for its detail."""
         for holds, rule, detail in self.refusals:
             if holds(canonical):
-                return Refusal(rule.fault, rule.message, mapped(detail, canonical))
+                return Refusal(rule.fault, rule.message, detail.read(canonical))
         return None
 
     def kept(self, canonical: Canonical) -> bool:
@@ -179,23 +164,7 @@ class RouteMapping:
 
     def answer(self, prediction: Prediction, canonical: Canonical, now: datetime) -> Values:
         """The canonical answer. Raises Unmappable."""
-        return Values(mapped(self.answers_made, Origin(prediction, canonical, now)))
-
-
-def mapped(fields: Sequence[Field], source: Any, prefix: str = "") -> dict[str, Any]:
-    """The fields by name, without those that are missing and optional. Raises Unmappable."""
-    values: dict[str, Any] = {}
-    name = ""
-    try:
-        for name, get, convert, optional in fields:
-            value = convert(get(source))
-            if value is not None:
-                values[name] = value
-            elif not optional:
-                raise ValueError("is missing")
-    except ValueError as error:
-        raise Unmappable(prefix + name, str(error)) from None
-    return values
+        return Values(self.answers_made.read({"from": prediction, "echo": canonical, "now": now}))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -29,7 +29,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class UnderstudyError(Exception):
@@ -118,7 +118,10 @@ class Stage(IntEnum):
     LIVE = 3
 
     def __str__(self) -> str:
-        return self.name.lower()
+        return _STAGES[self]
+
+
+_STAGES = tuple(stage.name.lower() for stage in Stage)
 
 
 class By(StrEnum):
@@ -278,8 +281,7 @@ class Failed:
 Answer = Relayed | Made | Failed
 
 
-@dataclass(slots=True, frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Who answers a call, and why; holds the version of the route table that said so."""
 
     by: By

@@ -16,6 +16,7 @@ Step = Callable[[Any], Any]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_FINITE = frozenset({str, int, bool, date, datetime, time, type(None)})
 _PLACES = range(-400, 301)  # of the first digit: what a double holds; written out, more would get costly
 _BOOLEANS = dict.fromkeys(("true", "1", "y", "yes", "t", "j", "ja"), True) | dict.fromkeys(
     ("false", "0", "n", "no", "f", "nein"), False
@@ -33,7 +34,9 @@ def shown(value: Any) -> str:
 
 def number(value: Any) -> Decimal:
     """The exact number; a float by its shortest spelling."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if value.__class__ is Decimal:
+        result = value
+    elif isinstance(value, str) and _NUMBER.fullmatch(value):
         result = Decimal(value)
     elif isinstance(value, float):
         result = Decimal(float.__repr__(value))
@@ -61,6 +64,8 @@ def text(value: Any) -> str:
 
 def finite(value: Any) -> Any:
     """The value itself, a scalar or a list of them, unless it is or has NaN or infinity."""
+    if value.__class__ in _FINITE:
+        return value
     if isinstance(value, dict):
         raise ValueError("is a group of fields; name one of them")
     if isinstance(value, list):

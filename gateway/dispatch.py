@@ -150,15 +150,19 @@ class Dispatch:
         stage = bound.stage(self.caps)
         if stage < Stage.CANARY:
             return Turn(call, bound, stage, By.INCUMBENT, str(stage), table.version, told)
-        try:
-            key = bound.mapping.key(call.payload)
-        except Undecodable:
-            key = None
+        key = self._key(call, bound) if stage is Stage.CANARY else None
         by, reason = decide(stage, bound.settings.percent, bound.route, key)
         turn = Turn(call, bound, stage, by, reason, table.version, told)
         if by is By.CANDIDATE:
             self._read(turn)
         return turn
+
+    @staticmethod
+    def _key(call: Call, bound: Bound) -> str | None:
+        try:
+            return bound.mapping.key(call.payload)
+        except Undecodable:
+            return None
 
     def _read(self, turn: Turn) -> None:
         """Maps the call's records, notes why the candidate cannot be asked, keeps a segment with the incumbent."""
@@ -171,7 +175,9 @@ class Dispatch:
             turn.by, turn.reason = By.INCUMBENT, "kept"
 
     def _load(self, bound: Bound) -> Load:
-        return self._loads.setdefault(bound.route, Load())
+        if (load := self._loads.get(bound.route)) is None:
+            load = self._loads[bound.route] = Load()
+        return load
 
     async def _relayed(self, turn: Turn, timeout: float) -> None:
         """Has the incumbent answer; that is the turn's end."""

@@ -2,22 +2,22 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from itertools import permutations
 from typing import Any
 
 from gateway.answers import answer_rules
-from gateway.canonical import Canonical, Field, Origin, Records, RouteMapping, SourceMapping, Written
+from gateway.canonical import Canonical, Records, RouteMapping, SourceMapping, Written
 from gateway.condition import compile_condition, known_field
 from gateway.config import Route
-from gateway.contract import ConfigError, Outcome, Refusal, Stage, Values
+from gateway.contract import ConfigError, Outcome, Path, Refusal, Stage, Values
 from gateway.conversion import Step, finite, scalar, text
+from gateway.fields import Field, Fields
 from gateway.rules import Each, FailedWhen, FieldRule, Rule, SourceRules
-from gateway.transform import backward, forward, getter, path, unknown
+from gateway.transform import backward, forward, getter, passing, path, unknown
 
 __all__ = ["Canonical", "Problems", "RouteMapping", "SourceMapping", "compile_route", "compile_source"]
 
-_JSON = ("text", "integer", "float", "boolean")
+_JSON: Mapping[str, type] = {"text": str, "integer": int, "boolean": bool}
 
 
 def compile_route(name: str, route: Route) -> RouteMapping:
@@ -36,17 +36,15 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     for at, refuse in enumerate(route.answer.refuse):
         with problems.at(f"answer.refuse[{at}].when"):
             detail = _all(problems, f"answer.refuse[{at}].detail", refuse.detail, lambda n, r: _detail(n, r, fields))
-            refusals.append((compile_condition(refuse.when, fields), refuse, detail))
+            refusals.append((compile_condition(refuse.when, fields), refuse, Fields(detail)))
     for at, condition in enumerate(route.keep_incumbent):
         with problems.at(f"keep_incumbent[{at}]"):
             segments.append(compile_condition(condition, fields))
     problems.stop()
     asked = (rule.from_ or answer for answer, rule in answers.items() if not _origins(rule) - {"from"})
     outputs = tuple(dict.fromkeys(str(path(spelled)[0]) for spelled in asked))
-    taken = [(field.name, features[field.name].from_ or field.name) for field in made if field.convert is _same]
-    converted = [field for field in made if field.convert is not _same]
     return RouteMapping(
-        sources, tuple(features), tuple(answers), outputs, made, taken, converted, answered, refusals, segments
+        sources, tuple(features), tuple(answers), outputs, Fields(made), Fields(answered), refusals, segments
     )
 
 
@@ -108,16 +106,14 @@ def _allow(rule: Rule, *allowed: str, group: bool = False) -> None:
         raise ConfigError("`fields` belongs to an answer: only answers have groups")
 
 
-def _field(name: str, rule: Rule, get: Step, convert: Step, optional: bool = False) -> Field:
+def _field(
+    name: str, rule: Rule, where: Path, convert: Step, optional: bool = False, passing: type | None = None
+) -> Field:
     """A field, with a constant converted here and now."""
     if rule.constant is None:
-        return Field(name, get, convert, rule.optional or optional)
+        return Field(name, where, convert, rule.optional or optional, passing)
     value = convert(rule.constant)
-    return Field(name, _same, lambda _: value, rule.optional)
-
-
-def _same(value: Any) -> Any:
-    return value
+    return Field(name, where, lambda _: value, rule.optional)
 
 
 def _request(name: str, rule: Rule, field: FieldRule) -> Field:
@@ -127,17 +123,26 @@ def _request(name: str, rule: Rule, field: FieldRule) -> Field:
         default=field.default, format=None if rule.type else rule.format,
     )  # fmt: skip
     own = rule if rule.type else rule.model_copy(update={"format": None})
-    return _field(name, rule, getter(path(rule.from_ or name)), forward(own, then), field.optional)
+    where = path(rule.from_ or name)
+    return _field(name, rule, where, forward(own, then), field.optional, passing(own, then))
 
 
 def _feature(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
     _allow(rule, "from", "constant")
     if rule.constant is not None:
-        return _field(name, rule, _same, _scalar_after(forward(rule)))
+        return _field(name, rule, (name,), _scalar_after(forward(rule)))
     field = known_field(rule.from_ or name, fields)
     convert = forward(rule)
-    plain = convert is finite and (field.type or "text") in _JSON
-    return _field(name, rule, _item(rule.from_ or name), _same if plain else _scalar_after(convert), field.optional)
+    where, kind = (rule.from_ or name,), field.type or "text"
+    if convert is finite and kind in ("decimal", "float"):  # finite, as a canonical field
+        return _field(name, rule, where, _real, field.optional, float)
+    return _field(
+        name, rule, where, _scalar_after(convert), field.optional, _JSON.get(kind) if convert is finite else None
+    )
+
+
+def _real(value: Any) -> Any:
+    return None if value is None else float(value)
 
 
 def _scalar_after(convert: Step) -> Step:
@@ -148,25 +153,20 @@ def _scalar_after(convert: Step) -> Step:
     return feature
 
 
-def _item(name: str) -> Step:
-    return lambda values: values.get(name)
-
-
 def _answer(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
     _allow(rule, "from", "constant", "echo", "now", group=True)
     optional = rule.echo is not None and known_field(rule.echo, fields).optional
-    return _field(name, rule, _origin(name, rule), forward(rule), optional)
+    convert = forward(rule)
+    if rule.now == "date":
+        return _field(name, rule, ("now",), lambda now: convert(now.date()))
+    return _field(name, rule, _origin(name, rule), convert, optional, passing(rule))
 
 
-def _origin(name: str, rule: Rule) -> Callable[[Origin], Any]:
+def _origin(name: str, rule: Rule) -> Path:
+    """Where the value stands in what an answer is made of, see RouteMapping.answer."""
     if rule.echo is not None:
-        echo = rule.echo
-        return lambda origin: origin.canonical.get(echo)
-    if rule.now is not None:
-        moment: Callable[[datetime], Any] = datetime.date if rule.now == "date" else _same
-        return lambda origin: moment(origin.now)
-    get = getter(path(rule.from_ or name))
-    return lambda origin: get(origin.prediction)
+        return ("echo", rule.echo)
+    return ("now",) if rule.now is not None else ("from", *path(rule.from_ or name))
 
 
 def _detail(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
@@ -174,7 +174,7 @@ def _detail(name: str, rule: Rule, fields: Mapping[str, FieldRule]) -> Field:
     path(name)
     taken = rule.echo or rule.from_ or name
     optional = rule.constant is None and known_field(taken, fields).optional
-    return _field(name, rule, _item(taken), forward(rule), optional)
+    return _field(name, rule, (taken,), forward(rule), optional, passing(rule))
 
 
 def compile_source(source: str, route: Route, answers: Mapping[str, Rule], problems: Problems) -> SourceMapping:
@@ -192,7 +192,8 @@ def compile_source(source: str, route: Route, answers: Mapping[str, Rule], probl
             written.append(_written(name, rule, answers, bool(route.candidate) and rules.ceiling > Stage.SHADOW))
             if rule.constant is None:
                 merged = _merged(rule, answers[name])
-                read.append(Field(name, getter(path(rule.from_ or name)), forward(merged), merged.optional))
+                where = path(rule.from_ or name)
+                read.append(Field(name, where, forward(merged), merged.optional, passing(merged)))
     each = None
     with problems.at(f"{place}.answer"):
         written = _apart(written)
@@ -203,9 +204,10 @@ def compile_source(source: str, route: Route, answers: Mapping[str, Rule], probl
         key = (
             _request("key", Rule.model_validate({"from": rules.each.key}), FieldRule(trim=True)) if rules.each else key
         )
+    failed = _failure(FailedWhen())
     with problems.at(f"{place}.failed_when"):
-        return SourceMapping(fields, written, key, each, read, _failure(rules.failed_when))
-    return SourceMapping(fields, written, key, each, read, lambda *_: "")
+        failed = _failure(rules.failed_when)
+    return SourceMapping(Fields(fields), written, Fields((key,)) if key else None, each, Fields(read), failed)
 
 
 def _taken(name: str, rules: SourceRules, field: FieldRule) -> Rule | None:
@@ -263,7 +265,7 @@ def _records(each: Each) -> Records:
     around = []
     for where, rule in each.around.items():
         _allow(rule, "from", "constant")
-        around.append((path(where), _field(where, rule, getter(path(rule.from_ or where)), forward(rule))))
+        around.append((path(where), Fields((_field(where, rule, path(rule.from_ or where), forward(rule)),))))
     return Records(each.records, getter(path(each.records)), getter(path(each.answers)), path(each.answers), around)
 
 

@@ -54,8 +54,10 @@ class Bound:
         """The stage in force now. A route without incumbent cannot be held: nobody else could answer."""
         if self.ceiling <= Stage.SHADOW:
             return self.ceiling  # neither a hold nor the model's tag can lower it
-        held = self.incumbent is not None and caps.reason(self.route) is not None
-        return in_force(self.ceiling, (self._accepted(),), held)
+        if self.incumbent is not None and caps.reason(self.route) is not None:
+            return Stage.SHADOW
+        # A model that the route does not accept by its tag may be observed and nothing more.
+        return self.ceiling if (tag := self.tag) and tag == self.settings.accept else Stage.SHADOW
 
     @property
     def tag(self) -> str:
@@ -67,10 +69,6 @@ class Bound:
         """Of the data that the connected model was trained on, as its schema says; empty where that is not known."""
         model = self.candidate.link.model if self.candidate else None
         return str(model.schema.get("data", "")) if model else ""
-
-    def _accepted(self) -> Stage:
-        """A model that the route does not accept by its tag may be observed and nothing more."""
-        return Stage.LIVE if self.tag and self.tag == self.settings.accept else Stage.SHADOW
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ A missing value is None all along: absent, nil, and empty where the type knows n
 
 import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from itertools import pairwise
 from typing import Any
@@ -19,6 +19,11 @@ from gateway.rules import Band, Rule
 
 _PART = re.compile(r"([^\[\]\s]+(?: +[^\[\]\s]+)*)((?:\[[0-9]{1,3}\])*)")
 _EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, Overflow])
+_IDLE = {"from_", "constant", "echo", "now", "optional", "type", "format", "inverse"}
+"""Of a rule, what does nothing to a value that has its type already."""
+_UNCHANGED: Mapping[str, type] = {
+    "text": str, "integer": int, "boolean": bool, "date": date, "datetime": datetime, "time": time,
+}  # fmt: skip
 _ROUNDING = Context(prec=400, traps=[InvalidOperation, Overflow])
 
 
@@ -71,13 +76,18 @@ def unwrapped(value: Any) -> Any:
 
 def put(target: MutableMapping[str, Any], steps: Path, value: Any) -> None:
     """Sets the value at a path, creating the groups and lists on the way."""
-    node: Any = target
+    settle(container(target, steps), steps[-1], value)
+
+
+def container(target: Any, steps: Path) -> Any:
+    """The group or list that the last step of a path stands in, created where it is missing."""
     for step, after in pairwise(steps):
-        node = _settle(node, step, [] if isinstance(after, int) else {})
-    _settle(node, steps[-1], value)
+        target = settle(target, step, [] if isinstance(after, int) else {})
+    return target
 
 
-def _settle(node: Any, step: str | int, value: Any) -> Any:
+def settle(node: Any, step: str | int, value: Any) -> Any:
+    """What stands in a group or list at this step; the value, where nothing does."""
     if not isinstance(step, int):
         return node.setdefault(step, value)
     node.extend([None] * (step + 1 - len(node)))
@@ -97,6 +107,15 @@ def forward(rule: Rule, then: Rule | None = None) -> Step:
     if rule.python is None:
         _try(one, rule)
     return _items(one, rule.limit) if rule.many else one
+
+
+def passing(rule: Rule, then: Rule | None = None) -> type | None:
+    """The class whose values `forward` of the same rules gives back as they are; None where there may be none."""
+    rules = [rule, then] if then else [rule]
+    if any(one.model_dump(exclude=_IDLE, exclude_defaults=True) for one in rules):
+        return None
+    kinds = {one.type for one in rules if one.type}
+    return _UNCHANGED.get(kinds.pop()) if len(kinds) == 1 else None
 
 
 def backward(rule: Rule) -> Step:
@@ -189,7 +208,7 @@ def _items(one: Step, limit: int | None) -> Step:
     def convert(value: Any) -> list[Any]:
         items = value if isinstance(value, list) else [] if value is None else [value]
         result = [one(unwrapped(item)) for item in items[:limit]]
-        if any(item is None for item in result):
+        if None in result:
             raise ValueError("an item of the list is missing")
         return result
 
@@ -263,9 +282,10 @@ def _inverted(rule: Rule) -> Step:
             )
 
     def encode(value: Any) -> str:
-        if isinstance(value, dict | list) or value not in table:
-            raise ValueError(f"there is no code for {shown(value)}")
-        return table[value]
+        try:
+            return table[value]
+        except (KeyError, TypeError):  # nothing that cannot be a key has a code
+            raise ValueError(f"there is no code for {shown(value)}") from None
 
     return encode
 
@@ -274,6 +294,8 @@ def _unscaled(rule: Rule) -> Step:
     scale, offset, format_ = rule.scale, rule.offset, rule.format
     if scale == 0:
         raise ConfigError("a scale of 0 cannot be inverted")
+    if (scale, offset, format_) == (None,) * 3:
+        return finite
 
     def convert(value: Any) -> Any:
         if scale is not None or offset is not None:
