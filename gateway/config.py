@@ -72,6 +72,11 @@ class Route(Settings):
     fallback: int = Field(64, ge=1)
     """Calls a worker may have fallen back to the incumbent at once: what legacy can take."""
 
+    @property
+    def configured(self) -> str:
+        """`canary 25 %`."""
+        return f"{self.stage} {self.percent} %" if self.stage is Stage.CANARY else str(self.stage)
+
     @model_validator(mode="after")
     def _leave_shadow_deliberately(self) -> "Route":
         if self.stage > Stage.OFF and not self.candidate:

@@ -17,6 +17,7 @@ import structlog
 import uvloop
 
 from gateway import assembly, http
+from gateway.auditing import Auditing
 from gateway.books import Books
 from gateway.config import Loaded, parse
 from gateway.contract import ConfigError
@@ -65,6 +66,7 @@ class Observing:
         self._replica = Replica(first.replica, socket.gethostname(), os.getpid(), self._loaded.version)
         self._observer: Observer | None = None
         self._recorder: Recorder | None = None
+        self._auditing = Auditing(self._engine, self._loaded)
         self._stop = asyncio.Event()
 
     async def serve(self, listener: socket.socket, further: AsyncIterator[Orders]) -> None:
@@ -97,7 +99,7 @@ class Observing:
         self._observer.swap(self._table)
         server = await asyncio.get_running_loop().create_unix_server(self._observer.feed, self._first.observer)
         report(self._control, serving=self._loaded.version)
-        tidying = [asyncio.create_task(task) for task in (self._forget(), self._settle_others())]
+        tidying = [asyncio.create_task(task) for task in (self._forget(), self._settle_others(), self._auditing.run())]
         try:
             await self._observer.run()
         finally:
@@ -177,6 +179,7 @@ class Observing:
             self._observer.swap(self._table)
             self._recorder.use(loaded.config.records)
         before, self._links, self._loaded = self._links, links, loaded
+        self._auditing.loaded = loaded
         self._replica.version = loaded.version
         asyncio.get_running_loop().call_later(loaded.config.grace, lambda: asyncio.ensure_future(before.close(links)))
 

@@ -154,6 +154,35 @@ def _report(route: RouteName, config: Configuration = FILE, json: AsJson = False
     report(config, route, json)
 
 
+audit_app = typer.Typer(invoke_without_command=True)
+app.add_typer(audit_app, name="audit")
+
+
+@audit_app.callback()
+def _audit(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Entries shown.")] = 20,
+    json: AsJson = False,
+    config: Configuration = FILE,
+) -> None:
+    """Shows who changed what and why, the latest first, and the head of the chain."""
+    from gateway.cli.audit import audit
+
+    if context.invoked_subcommand is None:
+        audit(config, limit, json)
+
+
+@audit_app.command("verify")
+def _verify(
+    head: Annotated[str, typer.Option("--head", metavar="NUMBER:HASH", help="One that was kept elsewhere.")] = "",
+    config: Configuration = FILE,
+) -> None:
+    """Says whether every entry is there, unchanged and in its place; exit code 1 when not."""
+    from gateway.cli.audit import verify
+
+    raise typer.Exit(verify(config, head))
+
+
 @app.command("demo")
 def _demo(
     json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,

@@ -1,11 +1,10 @@
 """`understudy hold` and `understudy resume`: by the store, so that every replica sees it within two seconds."""
 
-import getpass
-import os
 from pathlib import Path
 
 from gateway.cli import console
 from gateway.cli.standing import Standing, opened, route_of, standings
+from gateway.cli.who import who
 from gateway.config import Loaded
 from gateway.contract import ConfigError
 from gateway.cutover import Caps
@@ -57,14 +56,6 @@ def resume(path: Path, route: str | None, everything: bool, reason: str) -> None
         for one in store.holds(engine):
             console.warn(f"{one.scope} stays held by itself: {one.reason}; `understudy resume {one.scope}` ends that")
     engine.dispose()
-
-
-def who() -> str:
-    """The login name; the user's number where there is none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def _scope(loaded: Loaded, route: str | None, everything: bool) -> str:

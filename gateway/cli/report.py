@@ -10,7 +10,7 @@ from gateway.cli import console
 from gateway.cli.evidence import Epoch, Evidence, confusions, epochs, evidence, latencies, ledger, total
 from gateway.cli.standing import Standing, caps_of, opened, route_of, standings
 from gateway.config import Loaded
-from gateway.store import queries
+from gateway.store import audit, queries
 from gateway.store.sums import Rollup
 
 SHAPE = 1
@@ -60,6 +60,7 @@ def _told(loaded: Loaded, engine: Engine, standing: Standing) -> dict[str, Any]:
         "disagreements": [_disagreement(one) for one in latest],
         "epochs": [_epoch(one, counted.get(one.id, Rollup())) for one in begun],
         "ledger": terms,
+        "audit_head": audit.head(engine),
         "unaccounted": queries.balance(terms),
         "balanced": queries.balance(terms) == 0,
     }
@@ -121,6 +122,7 @@ def _print(told: Mapping[str, Any]) -> None:
     columns = ["epoch", "started (UTC)", "model", "step", "agreement, 95 % interval"]
     out.print(console.table("Epochs", columns, map(_epoch_row, told["epochs"])))
     out.print(console.table("Ledger", ["term", "calls"], told["ledger"].items()))
+    console.line(f"audit head {told['audit_head']}")
     console.line("the ledger balances" if told["balanced"] else f"{told['unaccounted']} calls are unaccounted for")
 
 

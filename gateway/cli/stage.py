@@ -1,23 +1,21 @@
 """`understudy stage`: shows the stage of a route, or sets it in the configuration, every other byte kept."""
 
-import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from gateway.cli import console
-from gateway.cli.hold import who
+from gateway.cli.audit import noted
 from gateway.cli.running import running
 from gateway.cli.standing import Standing, caps_of, opened, route_of, standings
 from gateway.config import Loaded, parse
 from gateway.contract import ConfigError, Stage
 from gateway.cutover import Caps
 from gateway.edit import edit
+from gateway.store.audit import Entry, entries
 from gateway.store.engine import connect
 from gateway.store.model import StoreDown
 
@@ -32,9 +30,10 @@ def show(path: Path, route: str) -> int:
     route_of(loaded, route)
     engine.dispose()
     _tell(loaded, route)
-    for change in _journal(loaded, route)[-1:]:
-        reason = f": {change['reason']}" if change["reason"] else ""
-        console.line(f"last changed from {change['before']} by {change['who']} at {change['at']}{reason}")
+    if last := _last(loaded, route):
+        reason = f": {last.event.reason}" if last.event.reason else ""
+        when = f"{last.at:%Y-%m-%d %H:%M:%S} UTC"
+        console.line(f"last changed from {last.event.before} by {last.event.who} at {when}{reason}")
     return 0
 
 
@@ -56,7 +55,8 @@ def stage(path: Path, route: str, wanted: str | None, percent: Decimal | None, r
         return 0
     after = parse(edit(before.text, changes, before.path.name), before.path, os.environ, withhold=True)
     _refuse_worse(before, after)
-    _write(before, after, route, reason)
+    _write(before, after)
+    _note(before, after, route, reason)
     _tell(after, route)
     return _await(after)
 
@@ -69,8 +69,8 @@ def _refuse_worse(before: Loaded, after: Loaded) -> None:
         raise ConfigError(*new)
 
 
-def _write(before: Loaded, after: Loaded, route: str, reason: str) -> None:
-    """Replaces the file whole, where it really is, and journals the change."""
+def _write(before: Loaded, after: Loaded) -> None:
+    """Replaces the file whole, where it really is."""
     target = before.path.resolve()
     draft = ""
     try:
@@ -82,7 +82,6 @@ def _write(before: Loaded, after: Loaded, route: str, reason: str) -> None:
         shutil.copymode(target, draft)
         if target.read_bytes() != before.text.encode():
             raise ConfigError(f"{before.path}: somebody else has just changed it; look, and try again")
-        _note(before, after, route, reason)
         Path(draft).replace(target)
     except OSError as error:
         raise ConfigError(f"{error.filename or target}: cannot be written: {error.strerror}") from error
@@ -92,23 +91,25 @@ def _write(before: Loaded, after: Loaded, route: str, reason: str) -> None:
 
 
 def _note(before: Loaded, after: Loaded, route: str, reason: str) -> None:
-    change = {
-        "at": datetime.now(UTC).isoformat(timespec="seconds"), "who": who(), "route": route,
-        "before": Standing(route, before.config.routes[route]).configured,
-        "after": Standing(route, after.config.routes[route]).configured,
-        "reason": reason, "version": after.version,
-    }  # fmt: skip
-    after.folder.mkdir(parents=True, exist_ok=True)
-    with (after.folder / "stages.jsonl").open("a") as journal:
-        journal.write(json.dumps(change) + "\n")
-
-
-def _journal(loaded: Loaded, route: str) -> Sequence[dict[str, str]]:
+    """Appends the change to the audit chain, once it is made: going back must never wait for a store."""
+    engine = connect(after.config.store, after.path.parent)
+    old, new = (one.config.routes[route].configured for one in (before, after))
     try:
-        lines = (loaded.folder / "stages.jsonl").read_text().splitlines()
-    except OSError:
-        return []
-    return [change for line in lines if (change := json.loads(line))["route"] == route]
+        noted(engine, "stage", route, old, new, reason, version=after.version)
+    except StoreDown as error:
+        console.warn(f"not in the audit chain: {error}; a gateway notes there what it takes up")
+    finally:
+        engine.dispose()
+
+
+def _last(loaded: Loaded, route: str) -> Entry | None:
+    engine = connect(loaded.config.store, loaded.path.parent)
+    try:
+        return next((one for one in entries(engine, route) if one.event.action == "stage"), None)
+    except StoreDown:
+        return None  # which is said where the holds are looked at
+    finally:
+        engine.dispose()
 
 
 def _tell(loaded: Loaded, route: str) -> None:

@@ -111,8 +111,7 @@ class Standing:
     @property
     def configured(self) -> str:
         """`canary 25 %`."""
-        stage = self.settings.stage
-        return f"{stage} {self.settings.percent} %" if stage is Stage.CANARY else str(stage)
+        return self.settings.configured
 
 
 def standings(loaded: Loaded, caps: Caps) -> tuple[Mapping[str, Standing], Sequence[str]]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from gateway.store import upsert
+from gateway.store import audit, upsert
 from gateway.store.engine import reading, writing
 from gateway.store.model import ALL
 from gateway.store.tables import epoch
@@ -40,7 +40,10 @@ def hold(engine: Engine, scope: str, reason: str, who: str, kind: Kind = "operat
     reason, and the answer is False. Raises StoreDown."""
     row = {"scope": scope, "kind": kind, "reason": reason, "who": who}
     with writing(engine) as connection:
-        return bool(upsert.ignoring(connection, table, [row], ("id",)))
+        made = bool(upsert.ignoring(connection, table, [row], ("id",)))
+        if made:
+            audit.append(connection, audit.Event(who, "hold", scope, after=kind, reason=reason))
+        return made
 
 
 def resume(engine: Engine, scope: str, who: str, reason: str) -> Resumed:
@@ -56,6 +59,8 @@ def resume(engine: Engine, scope: str, who: str, reason: str) -> Resumed:
     )
     with writing(engine) as connection:
         ended = connection.execute(released).rowcount
+        if ended:
+            audit.append(connection, audit.Event(who, "resume", scope, before=f"{ended} holds", reason=reason))
         return Resumed(ended, _reasons(_open(connection)).get(ALL))
 
 

@@ -13,7 +13,7 @@ from tests.integration.cli.samples import fill
 KEYS = {
     "shape", "route", "version", "stage", "percent", "in_force", "reasons", "problems", "model", "records_kept",
     "traffic", "latency_ms", "agreement", "fields", "confusions", "disagreements", "epochs", "ledger", "unaccounted",
-    "balanced",
+    "balanced", "audit_head",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from gateway.config import load
+from gateway.store.audit import entries
 from gateway.store.holds import hold
 from tests.integration.cli.conftest import TEXT, Run, gateway_json
 
@@ -42,7 +43,7 @@ def test_the_same_stage_again_changes_nothing(run: Run, path: Path, engine: Engi
     ran = run("stage", "loan_decision", "shadow")
     assert (ran.exit_code, path.read_text()) == (0, TEXT)
     assert "is so already" in ran.output
-    assert not (path.parent / ".understudy" / "stages.jsonl").exists()
+    assert entries(engine) == []
 
 
 def test_what_would_be_wrong_is_refused_and_the_file_stays(run: Run, path: Path, engine: Engine) -> None:
