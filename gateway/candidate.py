@@ -1,7 +1,8 @@
 """Mapping plus model: something that answers in canonical fields. Used by workers, observer, replay and backfill."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from gateway.contract import (
     BadPrediction,
@@ -46,9 +47,10 @@ class Candidate:
             except Unmappable as error:
                 scored[at:] = [error]
         if rows:
-            now = datetime.now(UTC)
+            now, model = datetime.now(UTC), self.link.model  # the one that is asked: another may take its place
+            outputs = model.schema["outputs"] if model else {}
             for at, prediction in zip(asked, await self._predict(rows, timeout), strict=True):
-                scored[at] = self._outcome(prediction, records[at], now)
+                scored[at] = self._outcome(prediction, outputs, records[at], now)
         return scored
 
     async def _predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError | CandidateFailed]:
@@ -80,14 +82,16 @@ class Candidate:
                 raise BadPrediction(f"model {model.tag} does not fit the mapping: {'; '.join(found)}")
             self._checked = model.tag
 
-    def _outcome(self, prediction: Prediction | RowError | CandidateFailed, record: Canonical, now: datetime) -> Scored:
+    def _outcome(
+        self, prediction: Prediction | RowError | CandidateFailed, outputs: Mapping[str, Any], record: Canonical,
+        now: datetime,
+    ) -> Scored:  # fmt: skip
         if isinstance(prediction, CandidateFailed):
             return prediction
         if isinstance(prediction, RowError):
             return CandidateFailed(prediction.message)
         try:
-            model = self.link.model
-            check(prediction, model.schema["outputs"] if model else {})
+            check(prediction, outputs)
             return self._rules.answer(prediction, record, now)
         except (BadPrediction, Unmappable) as error:
             return error

@@ -13,6 +13,7 @@ Errors, all of them ours; third-party exceptions are translated where they arise
     ├── Denied                 the caller may not have the candidate's answer
     ├── CandidateFailed        the candidate has no answer
     │   ├── ModelUnavailable   no connection, a dead or overloaded model
+    │   │   └── ModelChanged   another model answers where this one was connected
     │   ├── ModelTimeout       no prediction within the time it was given
     │   └── BadPrediction      a prediction outside the model's own schema: not finite, out of range, unknown class
     ├── IncumbentFailed        the incumbent has no answer
@@ -79,6 +80,10 @@ class CandidateFailed(UnderstudyError):
 
 class ModelUnavailable(CandidateFailed):
     """No connection, a dead or overloaded model."""
+
+
+class ModelChanged(ModelUnavailable):
+    """Another model answers where this one was connected: it has to be connected anew, under its own tag."""
 
 
 class ModelTimeout(CandidateFailed):
@@ -461,6 +466,10 @@ class Model(Protocol):
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows, within `timeout` seconds. Raises CandidateFailed."""
+
+    async def confirm(self) -> None:
+        """Returns when the server says that it serves this very model. Raises ModelChanged where it says another, any
+        other CandidateFailed where nobody can tell."""
 
     async def close(self) -> None:
         """Closes what was opened."""

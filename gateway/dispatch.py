@@ -20,6 +20,7 @@ from gateway.contract import (
     IncumbentFailed,
     IncumbentUnreachable,
     Made,
+    ModelChanged,
     ModelTimeout,
     ModelUnavailable,
     Raw,
@@ -270,6 +271,11 @@ class Dispatch:
         ready = [turn for turn in turns if turn.error is None]
         if not ready or bound.candidate is None:
             return
+        tag = bound.tag
+        if tag != bound.settings.accept:  # since the call was decided another model has taken the accepted one's place
+            for turn in ready:
+                turn.error = ModelChanged(f"the model is {tag or 'away'}, which the route does not accept")
+            return
         remaining = min(turn.call.remaining() for turn in ready)
         if bound.incumbent:
             remaining -= load.reserve(remaining, bound.settings.reserve)
@@ -281,7 +287,7 @@ class Dispatch:
             load.candidate -= len(ready)
         took = (time.monotonic() - started) * 1000
         for turn in ready:
-            turn.candidate_ms = took
+            turn.candidate_ms, turn.model = took, tag
             for outcome in [next(scored) for _ in turn.records]:
                 if isinstance(outcome, UnderstudyError):
                     turn.error = outcome
@@ -295,7 +301,7 @@ class Dispatch:
             if turn.error:
                 raise turn.error
             outcome = bound.mapping.outgoing(turn.outcomes, turn.call.payload)
-            turn.answer = Made(make(turn, outcome), outcome, bound.tag)
+            turn.answer = Made(make(turn, outcome), outcome, turn.model)
             return True
         except UnderstudyError as error:
             turn.error = error

@@ -6,9 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 import structlog
 
 from gateway.breaker import Breaker
-from gateway.contract import CandidateFailed, Model, ModelKind, ModelUnavailable, Prediction, Row, RowError
+from gateway.contract import (
+    CandidateFailed,
+    Model,
+    ModelChanged,
+    ModelKind,
+    ModelUnavailable,
+    Prediction,
+    Row,
+    RowError,
+)
 
 log = structlog.get_logger()
+
+LOOK = 5.0
+"""Seconds between two looks at whose model it is that a URL serves, and how long one may take."""
 
 
 class Link:
@@ -22,6 +34,8 @@ class Link:
         self.socket = socket
         self._model: Model | None = None
         self._connecting = asyncio.Lock()
+        self._renewing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     @property
     def tag(self) -> str:
@@ -47,19 +61,55 @@ class Link:
                         log.warning("model_unavailable", model=self.name, reason=self.problem)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 2.0)
+        if not self.kind.tag and self._looking is None:
+            self._looking = asyncio.create_task(self._look())
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """Predictions aligned with the rows. Raises CandidateFailed, at once while there is no model."""
-        if self._model is None:
+        if (model := self._model) is None:
             raise ModelUnavailable(f"model {self.name}: {self.problem}")
         if timeout <= 0:
             raise CandidateFailed("no time was left to ask the model")
-        return await self._model.predict(rows, timeout)
+        try:
+            return await model.predict(rows, timeout)
+        except ModelChanged as error:
+            self._changed(model, error)
+            raise
 
     async def close(self) -> None:
         """Closes the connection."""
+        tasks = [task for task in (self._looking, self._renewing) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._model:
             await self._model.close()
+
+    async def _look(self) -> None:
+        """Finds out that a URL serves another model even while nobody asks it: to shadow workers send nothing."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if (model := self._model) is None:
+                continue
+            try:
+                async with asyncio.timeout(LOOK):
+                    await model.confirm()
+            except ModelChanged as error:
+                self._changed(model, error)
+            except (CandidateFailed, TimeoutError):
+                continue  # it is away or busy, which its callers notice by themselves
+
+    def _changed(self, model: Model, error: ModelChanged) -> None:
+        """Lets go of the model, which is gone, and connects what has taken its place, once for all who notice."""
+        if self._model is model:
+            self._model, self.problem = None, str(error)
+            log.warning("model_changed", model=self.name, was=model.tag, reason=self.problem)
+            self._renewing = asyncio.create_task(self._renew(model))
+
+    async def _renew(self, gone: Model) -> None:
+        await gone.close()
+        await self.connect()
+        log.info("model_connected", model=self.name, tag=self.tag)
 
 
 class Links:

@@ -257,6 +257,9 @@ class Observer:
         if candidate is None:
             return
         records = [record for case in cases for record in case.records]
+        for case in cases:
+            # At a URL another model may have taken its place since it was seen.
+            case.sighting.model = candidate.link.tag or case.sighting.model
         started = time.monotonic()
         scored = iter(await candidate.score(records, self._config.observer.timeout))
         took = (time.monotonic() - started) * 1000

@@ -28,6 +28,8 @@ class Turn:
     incumbent: Raw | None = None
     incumbent_ms: float | None = None
     candidate_ms: float | None = None
+    model: str = ""
+    """The tag of the model that was asked."""
     records: list[Canonical] = field(default_factory=list)
     error: UnderstudyError | None = None
     """Why the candidate cannot be asked."""

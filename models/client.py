@@ -8,58 +8,26 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
-from gateway.contract import BadPrediction, CandidateFailed, ModelTimeout, ModelUnavailable, Prediction, Row, RowError
+from gateway.contract import (
+    BadPrediction,
+    CandidateFailed,
+    ModelChanged,
+    ModelTimeout,
+    ModelUnavailable,
+    Row,
+    RowError,
+)
+from models.batch import Batch, Chunk, Scored, share
+from models.transport import Transport, described
 
 _RECORD_STATUSES = frozenset({400, 413, 422, 500})  # one record may be the cause, so halves are tried
 _POSTS = 128
 """Requests that halving one batch may take; fewer while nothing at all was scored, for then the model is broken."""
 _POSTS_IN_VAIN = 16
-
-Scored = Prediction | RowError
-
-
-class Transport(Protocol):
-    """How bytes reach the model."""
-
-    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Status and body of the answer. Raises CandidateFailed."""
-
-    async def probe(self) -> None:
-        """Returns once the server answers anything at all. Raises CandidateFailed."""
-
-    async def close(self) -> None:
-        """Closes all connections."""
-
-
-class _Chunk:
-    """Rows of one caller that travel together, and the caller's wait for them until a moment of the loop's clock."""
-
-    __slots__ = ("answers", "batch", "deadline", "rows")
-
-    def __init__(self, rows: Sequence[Row], answers: asyncio.Future[list[Scored]], deadline: float) -> None:
-        self.rows = rows
-        self.answers = answers
-        self.deadline = deadline
-        self.batch: _Batch | None = None
-
-
-class _Batch:
-    """One request under way."""
-
-    __slots__ = ("chunks", "task")
-
-    def __init__(self) -> None:
-        self.chunks: list[_Chunk] = []
-        self.task: asyncio.Task[None] | None = None
-
-    def leave(self) -> None:
-        """Frees the slot once nobody waits any more: an abandoned request must not hold it."""
-        if self.task and not self.task.done() and all(chunk.answers.done() for chunk in self.chunks):
-            self.task.cancel()
 
 
 class _Unscored(Exception):
@@ -81,9 +49,9 @@ class Coalescer:
         self.schema = schema
         self._transport = transport
         self._batch, self._queue, self._in_flight = batch, queue, in_flight
-        self._waiting: dict[_Chunk, None] = {}
+        self._waiting: dict[Chunk, None] = {}
         self._rows_waiting = 0
-        self._under_way: set[_Batch] = set()
+        self._under_way: set[Batch] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._suspect = False
         self._closed = False
@@ -107,11 +75,15 @@ class Coalescer:
                 self._forsake(chunk)
             raise
 
+    async def confirm(self) -> None:
+        """Returns when the server says that it serves this very model. Raises ModelChanged, else CandidateFailed."""
+        self._same((await described(self._transport))["model"])
+
     async def close(self) -> None:
         """Fails whoever still waits with ModelUnavailable and closes the connections."""
         self._closed = True
         for chunk in self._waiting:
-            _settle(chunk, ModelUnavailable("the model's client was closed"))
+            chunk.fail(ModelUnavailable("the model's client was closed"))
         tasks = [batch.task for batch in self._under_way if batch.task]
         for task in tasks:
             task.cancel()
@@ -120,7 +92,7 @@ class Coalescer:
             self._alarm.cancel()
         await self._transport.close()
 
-    def _admitted(self, rows: Sequence[Row], timeout: float) -> list[_Chunk]:
+    def _admitted(self, rows: Sequence[Row], timeout: float) -> list[Chunk]:
         """A call larger than the whole queue is let in alone, when nothing else waits."""
         if self._closed:
             raise ModelUnavailable("the model's client is closed")
@@ -129,7 +101,7 @@ class Coalescer:
         loop = asyncio.get_running_loop()
         deadline, size = loop.time() + timeout, self._batch
         parts = [rows] if len(rows) <= size else [rows[at : at + size] for at in range(0, len(rows), size)]
-        chunks = [_Chunk(part, loop.create_future(), deadline) for part in parts]
+        chunks = [Chunk(part, loop.create_future(), deadline) for part in parts]
         for chunk in chunks:
             self._waiting[chunk] = None
         self._rows_waiting += len(rows)
@@ -152,12 +124,12 @@ class Coalescer:
         live = [chunk for chunk in chunks if not chunk.answers.done()]
         for chunk in live:
             if chunk.deadline <= now:
-                _settle(chunk, ModelTimeout("the model gave no prediction in time"))
+                chunk.fail(ModelTimeout("the model gave no prediction in time"))
                 self._forsake(chunk)
         if left := [chunk.deadline for chunk in live if chunk.deadline > now]:
             self._watch(min(left))
 
-    def _forsake(self, chunk: _Chunk) -> None:
+    def _forsake(self, chunk: Chunk) -> None:
         """Nobody waits for the chunk any more."""
         if not chunk.answers.cancel() and not chunk.answers.cancelled():
             chunk.answers.exception()  # marks it as seen: another chunk of the call has raised
@@ -166,24 +138,24 @@ class Coalescer:
         elif chunk.batch:
             chunk.batch.leave()
 
-    def _remove(self, chunk: _Chunk) -> None:
+    def _remove(self, chunk: Chunk) -> None:
         del self._waiting[chunk]
         self._rows_waiting -= len(chunk.rows)
 
     def _start(self) -> None:
         if self._waiting and len(self._under_way) < self._in_flight and not self._closed:
-            batch = _Batch()
+            batch = Batch()
             self._under_way.add(batch)
             batch.task = asyncio.create_task(self._run(batch))
             batch.task.add_done_callback(lambda _: self._ended(batch))
 
-    def _ended(self, batch: _Batch) -> None:
+    def _ended(self, batch: Batch) -> None:
         self._under_way.discard(batch)
         for chunk in batch.chunks:
-            _settle(chunk, ModelUnavailable("the request to the model was given up"))
+            chunk.fail(ModelUnavailable("the request to the model was given up"))
         self._start()
 
-    def _fill(self, batch: _Batch) -> None:
+    def _fill(self, batch: Batch) -> None:
         if self._rows_waiting <= self._batch:
             batch.chunks = list(self._waiting)
             self._waiting.clear()
@@ -199,7 +171,7 @@ class Coalescer:
         for chunk in batch.chunks:
             chunk.batch = batch
 
-    async def _run(self, batch: _Batch) -> None:
+    async def _run(self, batch: Batch) -> None:
         self._fill(batch)
         self._start()
         if not batch.chunks:
@@ -207,13 +179,13 @@ class Coalescer:
         try:
             await self._responsive()
             chunks = [chunk for chunk in batch.chunks if not chunk.answers.done()]
-            _share(await self._score([row for chunk in chunks for row in chunk.rows]), chunks)
+            share(await self._score([row for chunk in chunks for row in chunk.rows]), chunks)
         except asyncio.CancelledError:
             self._suspect = True
             raise
         except CandidateFailed as error:
             for chunk in batch.chunks:
-                _settle(chunk, type(error)(*error.args))
+                chunk.fail(type(error)(*error.args))
 
     async def _responsive(self) -> None:
         """After an abandoned request nothing is sent until the server answers again: a hung one gathers no work."""
@@ -268,9 +240,12 @@ class Coalescer:
         predictions = answer.get("predictions") if isinstance(answer, dict) else None
         if not isinstance(predictions, list) or len(predictions) != count:
             raise _Unscored(BadPrediction(f"the model's answer has no list of {count} predictions"))
-        if answer.get("model", self.tag) != self.tag:
-            raise ModelUnavailable(f"{answer['model']!r:.80} answered in place of {self.tag}")
+        self._same(answer.get("model", self.tag))
         return [_prediction(each) for each in predictions]
+
+    def _same(self, tag: Any) -> None:
+        if tag != self.tag:
+            raise ModelChanged(f"{tag!r:.80} answered in place of {self.tag}")
 
 
 def _written(row: Row) -> dict[str, Any] | RowError:
@@ -289,29 +264,3 @@ def _prediction(entry: Any) -> Scored | CandidateFailed:
     if len(entry) == 1 and "error" in entry:
         return RowError(str(entry["error"])[:200])
     return entry
-
-
-def _share(answers: list[Scored | CandidateFailed], chunks: list[_Chunk]) -> None:
-    start = 0
-    for chunk in chunks:
-        part = answers[start : start + len(chunk.rows)]
-        start += len(part)
-        if not chunk.answers.done():
-            scored = [each for each in part if not isinstance(each, CandidateFailed)]
-            if len(scored) == len(part):
-                chunk.answers.set_result(scored)
-            else:
-                chunk.answers.set_exception(_first_failure(part))
-
-
-def _first_failure(answers: list[Scored | CandidateFailed]) -> CandidateFailed:
-    return next(each for each in answers if isinstance(each, CandidateFailed))
-
-
-def _settle(chunk: _Chunk, answers: list[Scored] | CandidateFailed) -> None:
-    if chunk.answers.done():
-        return
-    if isinstance(answers, CandidateFailed):
-        chunk.answers.set_exception(answers)
-    else:
-        chunk.answers.set_result(answers)

@@ -87,6 +87,9 @@ class InProcess:
             raise BadPrediction(f"the model gave {len(predictions)} predictions for {len(rows)} rows")
         return predictions
 
+    async def confirm(self) -> None:
+        """It cannot have been changed."""
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from gateway.contract import CandidateFailed, Child, ConfigError, Model, ModelUnavailable, RowError
 from gateway.settings import Duration, Settings
 from models.client import Coalescer
-from models.transport import KEEP_ALIVE_OF_SERVER, Http
+from models.transport import KEEP_ALIVE_OF_SERVER, Http, described
 
 _TAG = re.compile(r"(?P<name>[a-z0-9][-._a-z0-9]*)(:(?P<version>[a-z0-9][-._a-z0-9]*))?")
 _WARM_UP = 30.0  # seconds
@@ -90,8 +90,8 @@ class Bento:
             raise
 
     async def _warmed(self, transport: Http) -> Coalescer:
-        described = await _described(transport)
-        tag, schema = described["model"], described["schema"]
+        about = await described(transport)
+        tag, schema = about["model"], about["schema"]
         if self.tag and tag != self.tag:
             raise ModelUnavailable(f"{tag} is served where {self.tag} was expected")
         limits = {"batch": self.settings.batch, "queue": self.settings.queue, "in_flight": self.settings.in_flight}
@@ -137,16 +137,3 @@ def _latest(folder: Path) -> str:
         return (folder / "latest").read_text().strip()
     except OSError:
         return ""
-
-
-async def _described(transport: Http) -> Mapping[str, Any]:
-    """What /schema says. Raises ModelUnavailable when it is no description of a model."""
-    status, body = await transport.post("/schema", b"{}")
-    try:
-        answer: Any = orjson.loads(body) if status == 200 else None
-        parts = answer["schema"]["inputs"], answer["schema"]["outputs"]
-        if not isinstance(answer["model"], str) or not all(isinstance(part, dict) for part in parts):
-            raise ValueError("its parts are of other types")
-        return dict(answer)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ModelUnavailable(f"/schema gave no description of a model (status {status})") from error

@@ -1,9 +1,11 @@
 """HTTP to a served Bento, over a Unix socket or a URL; what goes wrong leaves here as the contract's errors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import aiohttp
+import orjson
 
 from gateway.contract import BadPrediction, ModelUnavailable
 
@@ -16,6 +18,32 @@ KEEP_ALIVE_OF_SERVER = 75
 _KEEP_ALIVE = 60.0
 _KEEP_ALIVE_ELSEWHERE = 4.0  # uvicorn and many proxies close idle connections after 5 s
 _HEADERS = {"Content-Type": "application/json"}
+
+
+class Transport(Protocol):
+    """How bytes reach the model."""
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer. Raises CandidateFailed."""
+
+    async def probe(self) -> None:
+        """Returns once the server answers anything at all. Raises CandidateFailed."""
+
+    async def close(self) -> None:
+        """Closes all connections."""
+
+
+async def described(transport: Transport) -> Mapping[str, Any]:
+    """{"model", "schema", ...}: what /schema says. Raises ModelUnavailable when it is no description of a model."""
+    status, body = await transport.post("/schema", b"{}")
+    try:
+        answer: Any = orjson.loads(body) if status == 200 else None
+        parts = answer["schema"]["inputs"], answer["schema"]["outputs"]
+        if not isinstance(answer["model"], str) or not all(isinstance(part, dict) for part in parts):
+            raise ValueError("its parts are of other types")
+        return dict(answer)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelUnavailable(f"/schema gave no description of a model (status {status})") from error
 
 
 class Http:

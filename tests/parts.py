@@ -13,6 +13,7 @@ from gateway.contract import (
     Codec,
     Incumbent,
     Model,
+    ModelChanged,
     ModelTimeout,
     ModelUnavailable,
     Prediction,
@@ -46,8 +47,13 @@ async def until(condition: Callable[[], object], seconds: float = 15) -> None:
 class Scorer:
     """A kind of model. All that it does waits while `gate` is closed; `asked` is the batch sizes so far."""
 
-    def __init__(self, predict: Predict = by_amount, tag: str = "scorer:1", schema: Mapping[str, Any] = SCHEMA) -> None:
-        self.tag = tag
+    def __init__(
+        self, predict: Predict = by_amount, tag: str = "scorer:1", schema: Mapping[str, Any] = SCHEMA, *,
+        pinned: bool = True,
+    ) -> None:  # fmt: skip
+        """`pinned`: its tag is known before it is connected; else it is served elsewhere, as `served` says."""
+        self.tag = tag if pinned else ""
+        self.served = tag
         self.described = schema
         self.settings: object = tag
         self.gate = asyncio.Event()
@@ -91,12 +97,18 @@ class Connected:
     """A connected model."""
 
     def __init__(self, scorer: Scorer) -> None:
-        self.tag, self.schema = scorer.tag, scorer.described
+        self.tag, self.schema = scorer.served, scorer.described
         self._scorer = scorer
 
     async def predict(self, rows: Sequence[Row], timeout: float) -> Sequence[Prediction | RowError]:
         """What the kind says."""
+        await self.confirm()
         return await self._scorer.predict(rows, timeout)
+
+    async def confirm(self) -> None:
+        """Looks at the kind, which a test may have changed."""
+        if self._scorer.served != self.tag:
+            raise ModelChanged(f"{self._scorer.served} answered in place of {self.tag}")
 
     async def close(self) -> None:
         """Counts."""

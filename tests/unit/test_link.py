@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.contract import CandidateFailed, ModelUnavailable
+from gateway.contract import CandidateFailed, ModelChanged, ModelUnavailable
 from gateway.link import Link, Links
-from tests.parts import Scorer, until
+from tests.parts import Scorer, linked, until
 
 
 def run(case: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -127,5 +127,56 @@ def test_who_is_not_there_in_time_is_named() -> None:
         links = Links({"a": scorer}, {})
         assert await links.connected(["a"], 0.01) == ["a"]
         await links.close()
+
+    run(case)
+
+
+def test_a_model_that_was_replaced_at_its_url_is_connected_anew_under_its_own_tag() -> None:
+    async def case() -> None:
+        scorer = Scorer(tag="credit:1", pinned=False)
+        link = await linked(scorer)
+        scorer.served = "credit:2"
+        scorer.gate.clear()
+        with pytest.raises(ModelChanged, match="credit:2 answered in place of credit:1"):
+            await link.predict([{"amount": 500}], 1)
+        assert link.model is None and link.tag == "", "nobody is taken for somebody else meanwhile"
+        with pytest.raises(ModelUnavailable):
+            await link.predict([{"amount": 500}], 1)
+        scorer.gate.set()
+        await until(lambda: link.model)
+        assert (link.tag, scorer.connects, scorer.closed) == ("credit:2", 2, 1)
+        assert await link.predict([{"amount": 500}], 1) == [{"probability_bad": 0.25}]
+        await link.close()
+
+    run(case)
+
+
+def test_it_is_noticed_even_while_nobody_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.link.LOOK", 0.005)
+
+    async def case() -> None:
+        scorer = Scorer(tag="credit:1", pinned=False)
+        link = await linked(scorer)
+        for scorer.served in ("credit:2", "credit:3"):
+            await until(lambda: link.tag == scorer.served)
+        assert scorer.asked == []
+        await link.close()
+        assert scorer.closed == scorer.connects == 3
+
+    run(case)
+
+
+def test_closing_ends_the_search_for_a_successor() -> None:
+    async def case() -> None:
+        scorer = Scorer(tag="credit:1", pinned=False)
+        link = await linked(scorer)
+        scorer.served, scorer.away = "credit:2", 10**9
+        with pytest.raises(ModelChanged):
+            await link.predict([{"amount": 500}], 1)
+        await until(lambda: scorer.connects > 1)
+        await link.close()
+        connects = scorer.connects
+        await asyncio.sleep(0)
+        assert (scorer.connects, scorer.closed) == (connects, 1)
 
     run(case)
