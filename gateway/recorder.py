@@ -48,7 +48,7 @@ class Recorder:
             rollup.take(record)
             weigh(batch.evidence, record)
         for verdict in self._repeats.pairs(case):
-            rollup.repeat({WHOLE: str(verdict.kind)} | _words(verdict))
+            rollup.repeat({WHOLE: str(verdict.kind)} | worded(verdict))
         for who in ("incumbent", "candidate", "gateway"):
             if (took := getattr(sighting, f"{who}_ms")) is not None:
                 rollup.time(who, took)
@@ -63,7 +63,7 @@ class Recorder:
         return Pending(
             sighting.route, sighting.call_id, f"{sighting.source}/{sighting.operation}", sighting.received,
             sighting.received + timedelta(seconds=settings.join_window),
-            seal(records, where), seal([_plain(outcome) for outcome in case.candidate], where),
+            seal(records, where), seal([plain(outcome) for outcome in case.candidate], where),
             sighting.model, sighting.version,
         )  # fmt: skip
 
@@ -82,7 +82,7 @@ class Recorder:
             sighting.route, case.epoch, sighting.call_id, index, f"{sighting.source}/{sighting.operation}",
             sighting.received, sighting.stage, sighting.by, word, key, keeping.fields(sighting.route, canonical),
             self._side(case, case.incumbent, index), self._side(case, case.candidate, index),
-            _words(verdict) if verdict else {},
+            worded(verdict) if verdict else {},
             sighting.incumbent_ms, sighting.candidate_ms, sighting.gateway_ms, sighting.model, sighting.version,
             self._unit(case, index, key),
             {name: field.distance for name, field in fields.items() if field.distance is not None},
@@ -105,10 +105,10 @@ class Recorder:
         outcome = outcomes[index]
         if isinstance(outcome, Values):
             return self._keeping.fields(case.sighting.route, outcome.fields)
-        return _plain(outcome)
+        return plain(outcome)
 
 
-def _words(verdict: Verdict) -> dict[str, str]:
+def worded(verdict: Verdict) -> dict[str, str]:
     """What is kept of a verdict: a word for each field, and for the whole answer where a refusal is known."""
     words = {
         name: f"{KNOWN}{field.known}" if field.known else str(field.kind) for name, field in verdict.fields.items()
@@ -116,7 +116,7 @@ def _words(verdict: Verdict) -> dict[str, str]:
     return words | {WHOLE: f"{KNOWN}{verdict.known}"} if verdict.known else words
 
 
-def _plain(outcome: Scored | Outcome) -> Mapping[str, Any]:
+def plain(outcome: Scored | Outcome) -> Mapping[str, Any]:
     """An outcome as JSON keeps it. Of an error its kind and field, never its text: that may quote a person's data."""
     match outcome:
         case Values():

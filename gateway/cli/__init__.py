@@ -183,6 +183,29 @@ def _verify(
     raise typer.Exit(verify(config, head))
 
 
+@app.command("replay")
+def _replay(
+    route: RouteName,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="TAG", help="Another tag, or another model of the configuration.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Such as 7d ago, or a day such as 2026-01-31.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="The latest N records.")] = 100_000,
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", metavar="TEXT", help='Such as "agreement >= 0.98"; may be repeated.'),
+    ] = None,
+    json: AsJson = False,
+    config: Configuration = FILE,
+) -> None:
+    """Has another model, or other rules, answer recorded calls; exit code 1 when a requirement is not met."""
+    from gateway.cli.replay import replay
+
+    raise typer.Exit(replay(config, route, model, since, limit, require or (), json))
+
+
 @app.command("demo")
 def _demo(
     json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,

@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway import assembly, tls
 from gateway.cli import console
 from gateway.cli.migrated import condition
-from gateway.cli.reports import switched_off
+from gateway.cli.reports import run_out, switched_off
 from gateway.cli.running import Running, running
 from gateway.cli.standing import Reached, Standing, caps_of, reached, standings
 from gateway.config import Loaded, load, parse
@@ -43,6 +43,8 @@ def check(path: Path) -> int:
     _restart(loaded)
     for sentence in switched_off(loaded.config):
         console.line(sentence)
+    for sentence in run_out(loaded.config):
+        console.line(sentence, style="yellow")
     console.line("something is wrong" if wrong else "all is well", style="bold red" if wrong else "bold green")
     return 1 if wrong else 0
 

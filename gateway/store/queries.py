@@ -1,7 +1,7 @@
 """What status, reports and guards ask the store. All raise StoreDown."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -135,6 +135,28 @@ def sample(engine: Engine, route: str, epoch: int, size: int = 1000) -> Sequence
     chosen = select(table).where(table.c.route == route, table.c.epoch == epoch).order_by(table.c.lot).limit(size)
     with reading(engine) as connection:
         return [_kept(row) for row in connection.execute(chosen)]
+
+
+def history(
+    engine: Engine, route: str, since: datetime | None = None, limit: int = 100_000, chunk: int = 256
+) -> Iterator[Sequence[Kept]]:
+    """The latest `limit` records of the route since then, the oldest first, some at a time; no transaction stays open
+    in between."""
+    table = tables.record
+    mine = table.c.route == route
+    mine = mine if since is None else mine & (table.c.received >= since)
+    latest = select(table.c.id).where(mine).order_by(table.c.id.desc()).limit(limit).subquery()
+    with reading(engine) as connection:
+        after = (connection.execute(select(func.min(latest.c.id))).scalar() or 1) - 1
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(
+                select(table).where(mine, table.c.id > after).order_by(table.c.id).limit(chunk)
+            ).all()
+        if not rows:
+            return
+        after = rows[-1].id
+        yield [_kept(row) for row in rows]
 
 
 def _kept(row: Row[Any]) -> Kept:

@@ -78,13 +78,21 @@ def test_what_keeps_a_route_from_the_next_stage_is_said(run: Run, path: Path) ->
 def test_reports_that_the_record_settings_switch_off_are_named(run: Run, path: Path) -> None:
     text = run("check").output
     assert "route rating has no key" in text
-    assert "route loan_decision: no reports by segments of id, amount" in text
+    assert "route loan_decision: no drift of id, amount" in text
     path.write_text(TEXT + "records: {fields: {amount: keep, id: drop}}\n")
-    assert "route loan_decision: no reports by segments of id:" in run("check").output
+    assert "route loan_decision: no drift of id:" in run("check").output
+    assert "route loan_decision: no replay: records.fields must keep or encrypt decision too" in run("check").output
     path.write_text(TEXT + "records: {keep: false}\n")
     text = run("check").output
     assert "no confusions, no disagreements, no replay" in text
-    assert "segments" not in text
+    assert "drift" not in text
+
+
+def test_a_known_difference_that_has_expired_is_named_with_its_owner(run: Run, path: Path) -> None:
+    entry = 'known_differences: {old: {owner: "Risk, A. Meyer", reason: rounding, expires: DAY}}'
+    for day, named in (("2001-02-03", True), ("2999-01-01", False)):
+        path.write_text(TEXT.replace("effects: none", f"effects: none\n    {entry.replace('DAY', day)}", 1))
+        assert ("the known difference old expired on 2001-02-03" in run("check").output) is named
 
 
 def test_it_says_how_the_running_gateway_differs(run: Run, path: Path) -> None:
