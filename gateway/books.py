@@ -70,5 +70,6 @@ class Books:
         if (more := total - known[route, name]) > 0:
             known[route, name] = total
             self.batch.book(route, told(worker, name), more)
-            self.batch.book(route, SEEN, more)
+            if term.partition(":")[0] in BALANCED:
+                self.batch.book(route, SEEN, more)
             self.batch.book(route, term, more)

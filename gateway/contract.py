@@ -216,16 +216,17 @@ class Call:
     """One call on its way: the raw message, when it came, and until when an answer is of use."""
 
     __slots__ = (
-        "_codec", "_error", "_payload", "admission", "answered", "deadline", "id", "operation", "raw", "received",
-        "source", "started",
+        "_codec", "_error", "_payload", "admission", "answered", "deadline", "id", "locator", "operation", "raw",
+        "received", "source", "started",
     )  # fmt: skip
 
     def __init__(
         self, source: str, operation: str, raw: Raw, codec: Codec, *, timeout: float, id: str = "",
-        received: datetime | None = None, admission: Admission | None = None,
+        received: datetime | None = None, admission: Admission | None = None, locator: str = "",
     ) -> None:  # fmt: skip
         """`timeout` in seconds from now. `id` must be the same on a redelivery of the same message. Without
-        `admission` every caller is let in."""
+        `admission` every caller is let in. `locator` is what the adapter needs to find the answer of a call that is
+        witnessed: kept while the call waits, and given back by `Gateway.waiting`."""
         self.source = source
         self.operation = operation
         self.raw = raw
@@ -234,6 +235,7 @@ class Call:
         self.started = time.monotonic()
         self.deadline = self.started + timeout
         self.admission = admission
+        self.locator = locator
         self.answered = False
         """Whether the caller has an answer: whom the core asks from then on is only observed, and must not answer."""
         self._codec = codec
@@ -293,6 +295,8 @@ class Decision(NamedTuple):
     stage: Stage
     reason: str
     version: str
+    observed: bool = True
+    """Whether the observer wants to see a call that the incumbent answers."""
 
 
 Told = Callable[[Call, "Answer"], None]
@@ -307,6 +311,9 @@ class Gateway(Protocol):
 
         With key None: who answers a call that has no usable key."""
 
+    def foresee(self, call: Call) -> Decision | None:
+        """Who would answer this call now, by its key and its segment; None where it has no route. Asks nobody."""
+
     async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
         """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure.
 
@@ -316,6 +323,15 @@ class Gateway(Protocol):
         """The incumbent answered elsewhere (a batch, a tap). None opens a join window that is kept in the store;
         the answer may follow hours later, from any replica, under the same call id. Returns when it is handed over,
         which may be lost and is then counted; it never waits for the candidate."""
+
+    async def waiting(self, source: str, operation: str, after: str) -> Sequence[str]:
+        """Locators of the calls that were witnessed and still have no answer, in order behind `after`: a thousand at
+        most, none when there are no more. For whoever starts, and so knows of none. Raises NotKept while the store does
+        not answer."""
+
+    def noticed(self, source: str, operation: str, word: str) -> None:
+        """Counts something that an adapter saw happen to a call's answer, such as `overwritten`: told beside the
+        ledger as `noticed:WORD`, where a guard can read it."""
 
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that the adapter relayed by itself, unobserved; `reason` is a short word."""

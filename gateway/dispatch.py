@@ -39,9 +39,10 @@ from gateway.kept import Kept
 from gateway.load import Load
 from gateway.once import Once
 from gateway.pipe import Pipe
+from gateway.store.model import NOTICED
 from gateway.table import Bound, Table
 from gateway.telemetry import Meters
-from gateway.turn import Turn, sighting, unobservable, unwitnessed
+from gateway.turn import Turn, sighting, unobservable, unwatched, unwitnessed
 
 
 class Dispatch:
@@ -65,7 +66,15 @@ class Dispatch:
             return None
         stage = bound.stage(self.caps)
         by, reason = decide(stage, bound.settings.percent, bound.route, key)
-        return Decision(by, stage, reason, table.version)
+        return Decision(by, stage, reason, table.version, unwatched(stage, bound.settings) is None)
+
+    def foresee(self, call: Call) -> Decision | None:
+        """Who would answer this call now; see the contract."""
+        turn = self._turn(call, self.table, None)
+        if turn is None:
+            return None
+        by = By.INCUMBENT if turn.by is By.CANDIDATE and self._falls_back(turn) else turn.by
+        return Decision(by, turn.stage, turn.reason, turn.version, unwatched(turn.stage, turn.bound.settings) is None)
 
     async def answer(self, calls: Sequence[Call], told: Told | None = None) -> Sequence[Answer]:
         """The answers, aligned with the calls, each within its deadline. Never raises for a call's own failure.
@@ -104,6 +113,17 @@ class Dispatch:
             return
         turn.incumbent = answer.raw if answer else None
         self._pipe.hand(sighting(turn, "answered" if answer else "opened"))
+
+    async def waiting(self, source: str, operation: str, after: str) -> Sequence[str]:
+        """Locators of witnessed calls without an answer; see the contract. Raises NotKept."""
+        bound = self.table.find(source, operation)
+        return await self._kept.waiting(bound.route, f"{source}/{operation}", after) if bound else ()
+
+    def noticed(self, source: str, operation: str, word: str) -> None:
+        """Counts something that happened to an answer; see the contract."""
+        self._meters.happened(source, operation, word, 1)
+        if bound := self.table.find(source, operation):
+            self._pipe.count(bound.route, f"{NOTICED}:{word}")
 
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that the adapter relayed by itself, unobserved."""
@@ -189,7 +209,7 @@ class Dispatch:
         """Has the incumbent answer, once."""
         if turn.bound.incumbent is None:
             turn.answer = Failed(
-                IncumbentFailed(f"route {turn.bound.route} has nobody to answer in stage {turn.stage}")
+                IncumbentUnreachable(f"route {turn.bound.route} has nobody to answer in stage {turn.stage}")
             )
             return
         started = time.monotonic()

@@ -4,18 +4,23 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Engine
 
 from gateway.contract import NotKept
-from gateway.store import values
+from gateway.store import joins, values
+from gateway.store.engine import reading
 from gateway.store.model import StoreDown
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 PATIENCE = 5.0
 """Seconds that the store may take."""
+PAGE = 1000
+"""Locators given at once."""
 SWEEP = 256
 """Writes after which what has expired is removed."""
 
@@ -40,7 +45,11 @@ class Kept:
         """What stands under these tokens. Raises NotKept."""
         return await self._asked(partial(values.kept, self._engine, scope, tokens))
 
-    async def _asked(self, question: Callable[[], Mapping[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    async def waiting(self, route: str, source: str, after: str) -> Sequence[str]:
+        """Locators of the calls of a source that wait for their answer, a thousand at most. Raises NotKept."""
+        return await self._asked(partial(_locators, self._engine, route, source, after))
+
+    async def _asked(self, question: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, question)
@@ -52,3 +61,8 @@ class Kept:
             values.sweep(self._engine)
         except StoreDown as error:
             log.warning("not_swept", reason=str(error))
+
+
+def _locators(engine: Engine, route: str, source: str, after: str) -> Sequence[str]:
+    with reading(engine) as connection:
+        return joins.locators(connection, route, source, after, PAGE)

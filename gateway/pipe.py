@@ -47,6 +47,8 @@ class Sighting:
     incumbent_ms: float | None
     candidate_ms: float | None
     gateway_ms: float | None
+    locator: str = ""
+    """What the adapter finds the answer of a witnessed call by."""
 
     @property
     def size(self) -> int:
@@ -65,6 +67,7 @@ class Sighting:
             (
                 self.kind, self.route, self.source, self.operation, self.call_id, self.received.timestamp(), self.stage,
                 self.by, self.reason, self.version, self.model, self.incumbent_ms, self.candidate_ms, self.gateway_ms,
+                self.locator,
                 request.media, request.status,
                 incumbent and (incumbent.media, incumbent.status), candidate and (candidate.media, candidate.status),
             )
@@ -81,7 +84,7 @@ def read_frame(lengths: tuple[int, int, int, int], rest: bytes) -> "Sighting | C
     head = orjson.loads(rest[:head_size])
     if head[0] == "counts":
         return Counts(*head[1:])
-    facts, (media, status, incumbent, candidate) = head[:14], head[14:]
+    facts, (media, status, incumbent, candidate) = head[:15], head[15:]
     facts[5] = datetime.fromtimestamp(facts[5], UTC)
     at = head_size + request_size
     return Sighting(

@@ -64,7 +64,7 @@ class Recorder:
             sighting.route, sighting.call_id, f"{sighting.source}/{sighting.operation}", sighting.received,
             sighting.received + timedelta(seconds=settings.join_window),
             seal(records, where), seal([plain(outcome) for outcome in case.candidate], where),
-            sighting.model, sighting.version,
+            sighting.model, sighting.version, locator=sighting.locator,
         )  # fmt: skip
 
     def waited(self, pending: Pending) -> tuple[Sequence[Canonical], Sequence[Scored]]:

@@ -13,6 +13,7 @@ from gateway.contract import ConfigError
 from gateway.settings import Settings
 
 ADAPTERS: Mapping[str, str] = {
+    "database": "adapters.database:Database",
     "memory": "adapters.memory:Memory",
     "soap": "adapters.soap:Soap",
 }

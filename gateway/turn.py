@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from gateway.config import Route
 from gateway.contract import Answer, By, Call, Failed, Made, Raw, Refusal, Stage, Told, UnderstudyError, Values
 from gateway.cutover import in_cohort
 from gateway.mapping import Canonical
@@ -46,7 +47,7 @@ def unobservable(turn: Turn) -> str | None:
     settings = turn.bound.settings
     if isinstance(turn.answer, Failed):
         return f"not_observable:{type(turn.answer.error).__name__}"
-    if (term := _unwatched(turn)) is not None:
+    if (term := unwatched(turn.stage, turn.bound.settings)) is not None:
         return term
     if turn.by is By.CANDIDATE:
         return None
@@ -59,15 +60,15 @@ def unobservable(turn: Turn) -> str | None:
 
 def unwitnessed(turn: Turn) -> str | None:
     """The same of a call whose incumbent answers elsewhere; alike for the call and, later, for its answer."""
-    if (term := _unwatched(turn)) is not None:
+    if (term := unwatched(turn.stage, turn.bound.settings)) is not None:
         return term
     sampled = in_cohort("sample", turn.call.id, Decimal(str(turn.bound.settings.sample * 100)))
     return None if sampled else "sampled_out"
 
 
-def _unwatched(turn: Turn) -> str | None:
-    settings = turn.bound.settings
-    if turn.stage is Stage.OFF and settings.observe != "record":
+def unwatched(stage: Stage, settings: Route) -> str | None:
+    """The term of any call that the incumbent answers in this stage, where the observer wants to see none."""
+    if stage is Stage.OFF and settings.observe != "record":
         return "not_observable:off"
     return "not_observable:disabled" if settings.observe == "none" else None
 
@@ -80,4 +81,5 @@ def sighting(turn: Turn, kind: Kind) -> Sighting:
         call.raw, turn.incumbent, made.raw if made else None, kind, turn.bound.route, call.source, call.operation,
         call.id, call.received, str(turn.stage), turn.by, turn.reason, turn.version, made.model if made else "",
         turn.incumbent_ms, turn.candidate_ms, (time.monotonic() - call.started) * 1000,
+        call.locator,
     )  # fmt: skip

@@ -15,7 +15,17 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.services import POSTGRESQL, RABBITMQ, Postgresql, Rabbitmq, Service, running_postgresql, running_rabbitmq
+from tests.mariadb import Mariadb, running_mariadb
+from tests.services import (
+    MARIADB,
+    POSTGRESQL,
+    RABBITMQ,
+    Postgresql,
+    Rabbitmq,
+    Service,
+    running_postgresql,
+    running_rabbitmq,
+)
 
 SEED = int(os.environ.get("UNDERSTUDY_TEST_SEED") or random.SystemRandom().randrange(2**32))
 os.environ["UNDERSTUDY_TEST_SEED"] = str(SEED)  # the same in every process that runs tests beside this one
@@ -88,3 +98,16 @@ def rabbitmq() -> Iterator[Rabbitmq]:
     """A private RabbitMQ node, shared by all tests of this process; whoever stops or kills it starts it again."""
     with running_rabbitmq(programs(RABBITMQ)) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Mariadb]:
+    """A private MariaDB server, shared by all tests of this process."""
+    with running_mariadb(programs(MARIADB)) as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb(mariadb_server: Mariadb) -> str:
+    """The SQLAlchemy URL of a new, empty MariaDB database."""
+    return mariadb_server.database()

@@ -123,4 +123,6 @@ async def running(text: str, folder: Path, *, observe: bool = True) -> AsyncIter
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
         await gateway.end_observer() if gateway.observer else None
+        for adapter in gateway.adapters.values():
+            await adapter.close()
         await gateway.links.close()

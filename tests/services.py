@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 PATIENCE = 60.0
 """Seconds that a service may take to start; only a broken one takes them."""
@@ -82,10 +81,13 @@ SERVICES = (POSTGRESQL, RABBITMQ, MARIADB, AMQP_TOOLS, PHP, PERL, GSOAP, JAXWS, 
 class Postgresql:
     """A private PostgreSQL server on 127.0.0.1."""
 
-    def __init__(self, programs: Path, port: int) -> None:
-        self.port = port
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self.port = free_port()
         self._programs = programs
+        self._folder = folder
+        self._user = owner(folder, "postgres")
         self._databases = 0
+        self._process: subprocess.Popen[bytes] | None = None
 
     def database(self) -> str:
         """The SQLAlchemy URL of a new, empty database."""
@@ -99,62 +101,74 @@ class Postgresql:
         command = [str(self._programs / "pg_isready"), *self._address()]
         return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
 
+    def install(self) -> None:
+        """Makes the data folder."""
+        initdb = ["--auth=trust", "--username=understudy", "--encoding=UTF8", "--locale=C", "--no-sync"]
+        command = [str(self._programs / "initdb"), *initdb, f"--pgdata={self._folder / 'data'}"]
+        with self._log.open("ab") as log:
+            subprocess.run(command, user=self._user, check=True, stdout=log, stderr=log, cwd=self._folder)
+
+    def start(self) -> None:
+        """Starts it; returns when it takes connections. Raises RuntimeError with its log."""
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "port": self.port}
+        options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), *options]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self._folder)
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}")
+            time.sleep(0.05)
+
+    def end(self, sign: signal.Signals = signal.SIGINT) -> None:
+        """Ends it: by SIGINT fast, without waiting for clients; by SIGQUIT immediately, as a crash would."""
+        if self._process:
+            self._process.send_signal(sign)
+            self._process.wait(PATIENCE)
+
+    def restart(self) -> None:
+        """Ends it immediately and starts it again on the same port: it has to recover, and every client is cut off."""
+        self.end(signal.SIGQUIT)
+        self.start()
+
     def _client(self, program: str, *arguments: str) -> None:
         subprocess.run([self._programs / program, *self._address(), *arguments], check=True)
 
     def _address(self) -> tuple[str, ...]:
         return ("--host=127.0.0.1", f"--port={self.port}", "--username=understudy")
 
+    @property
+    def _log(self) -> Path:
+        return self._folder / "log"
+
 
 @contextmanager
 def running_postgresql(programs: Path) -> Iterator[Postgresql]:
     """A private server for as long as the block lasts. Raises RuntimeError with its log when it does not start."""
     folder = Path(tempfile.mkdtemp(prefix="understudy-postgresql-"))
-    log = folder / "log"
+    server = Postgresql(programs, folder)
     try:
-        server = Postgresql(programs, _free_port())
-        with log.open("wb") as output, _process(programs, folder, server.port, output) as process:
-            _wait_until_ready(server, process, log)
-            yield server
+        server.install()
+        server.start()
+        yield server
     finally:
+        server.end()
         shutil.rmtree(folder)
 
 
-@contextmanager
-def _process(programs: Path, folder: Path, port: int, log: IO[bytes]) -> Iterator["subprocess.Popen[bytes]"]:
-    user = _owner(folder)
-    data = folder / "data"
-    initdb = ["--auth=trust", "--username=understudy", "--encoding=UTF8", "--locale=C", "--no-sync", f"--pgdata={data}"]
-    subprocess.run([str(programs / "initdb"), *initdb], user=user, check=True, stdout=log, stderr=log, cwd=folder)
-    settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "port": port}
-    options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(data), *options]
-    process = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown: it does not wait for its clients
-        process.wait(PATIENCE)
-
-
-def _wait_until_ready(server: Postgresql, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not server.answers():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
-        time.sleep(0.05)
-
-
-def _owner(folder: Path) -> str | None:
-    """The user that PostgreSQL runs as, which now owns the folder: never root, as it refuses to."""
+def owner(folder: Path, *users: str) -> str | None:
+    """The first of these users, else nobody, which now owns the folder: databases refuse to run as root."""
     if os.geteuid() != 0:
         return None
-    user = next(each for each in ("postgres", "nobody") if any(each == known.pw_name for known in pwd.getpwall()))
+    known = {each.pw_name for each in pwd.getpwall()}
+    user = next(each for each in (*users, "nobody") if each in known)
     shutil.chown(folder, user)
     return user
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -168,7 +182,7 @@ class Rabbitmq:
         self._program = programs / "rabbitmq-server"
         self._folder = folder
         self._node = f"understudy-{os.getpid()}-{folder.name[-8:]}@localhost"
-        self.port, self._distribution, self._epmd = _free_port(), _free_port(), _free_port()
+        self.port, self._distribution, self._epmd = free_port(), free_port(), free_port()
         self.tls_port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -179,7 +193,7 @@ class Rabbitmq:
 
     def serve_tls(self, ca: Path, certificate: Path, key: Path) -> None:
         """Has the next start serve TLS too, at `tls_port`, for callers that show a certificate of this authority."""
-        self.tls_port = _free_port()
+        self.tls_port = free_port()
         self._settings = (
             f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {ca}\n"
             f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"

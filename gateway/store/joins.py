@@ -36,7 +36,7 @@ def close(connection: Connection, closed: Sequence[Close]) -> Counter[tuple[str,
         term, late = wanted[row.route, row.call_id], row.state == EXPIRED
         terms[row.route, COMPARED_LATE if late and term == COMPARED else term] += 1
         terms[row.route, ORPHAN] -= late
-    _mark(connection, rows, state=CLOSED, request="null", candidate="null")
+    _mark(connection, rows, state=CLOSED, request="null", candidate="null", locator=None)
     return terms
 
 
@@ -55,6 +55,13 @@ def closed(connection: Connection, route: str, call_ids: Sequence[str]) -> set[s
         mine = (pending.c.route == route) & pending.c.call_id.in_(chunk) & (pending.c.state == CLOSED)
         found |= {asked[call_id] for (call_id,) in connection.execute(select(pending.c.call_id).where(mine))}
     return found
+
+
+def locators(connection: Connection, route: str, source: str, after: str, limit: int) -> Sequence[str]:
+    """Locators of the calls of a source that wait, on time or late, in order behind one; those without are left out."""
+    mine = (pending.c.route == route) & pending.c.state.in_((OPEN, EXPIRED)) & (pending.c.source == source)
+    found = select(pending.c.locator).where(mine, pending.c.locator > after).order_by(pending.c.locator).limit(limit)
+    return connection.execute(found).scalars().all()
 
 
 def expire(connection: Connection, now: datetime, limit: int) -> Sequence[Pending]:
@@ -89,7 +96,7 @@ def _chunks(keys: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Sequence[str
             yield route, call_ids[start : start + _CHUNK]
 
 
-def _mark(connection: Connection, rows: Sequence[Row[Any]], **values: str) -> None:
+def _mark(connection: Connection, rows: Sequence[Row[Any]], **values: str | None) -> None:
     if rows:
         this = (pending.c.route == bindparam("of_route")) & (pending.c.call_id == bindparam("of_call"))
         keys = [{"of_route": row.route, "of_call": row.call_id} for row in rows]
@@ -108,6 +115,7 @@ def _values(call: Pending) -> dict[str, Any]:
         "model": call.model,
         "version": call.version,
         "state": OPEN,
+        "locator": call.locator or None,
     }
 
 
@@ -123,4 +131,5 @@ def _pending(row: Row[Any], call_id: str) -> Pending:
         row.model,
         row.version,
         row.state == EXPIRED,
+        row.locator or "",
     )

@@ -24,6 +24,9 @@ NOT_OBSERVABLE = "not_observable"
 DUPLICATE = "duplicate"
 """Records that were not written because the same call and index was recorded before. Not part of the balance."""
 
+NOTICED = "noticed"
+"""What an adapter saw happen to an answer, with the word for it; not part of the balance."""
+
 BALANCED = frozenset(
     (
         NOT_OBSERVABLE,
@@ -121,6 +124,8 @@ class Pending:
     version: str
     expired: bool = False
     """Its window has ended: an answer that comes now is late."""
+    locator: str = ""
+    """What its adapter finds the answer by; forgotten with the request when it has come."""
 
 
 @dataclass(slots=True)

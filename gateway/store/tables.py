@@ -188,6 +188,7 @@ pending = Table(
     Column("model", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("state", Text, nullable=False),
+    Column("locator", Text),
     Index("pending_expires", "state", "expires"),
     Index("pending_route", "route", "state"),
 )

@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache, cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import gateway.examples.credit as example
+from adapters.database.rows import MEDIA
 from adapters.memory import Memory, Message
 from gateway import assembly
 from gateway.config import Loaded, parse
@@ -74,6 +77,8 @@ class Specimen:
     incumbent: Callable[[str], AbstractAsyncContextManager[Asked]]
     """An incumbent that `answers` with the reply, is `gone`, or `hangs`."""
     queue: Callable[[Adapter, Raw], Queue] | None = None
+    relays: bool = True
+    """Whether its incumbent is sent bytes, whatever they are, rather than values."""
 
     def __str__(self) -> str:
         return self.kind
@@ -237,4 +242,53 @@ def soap() -> Specimen:
     )
 
 
-SPECIMENS: Sequence[Callable[[], Specimen]] = (partial(lambda: MEMORY), soap)
+@asynccontextmanager
+async def _server(mode: str) -> AsyncIterator[Asked]:
+    """A query's database: SQLite that answers and counts, or the address of a server that is silent or gone."""
+    connected: list[asyncio.StreamWriter] = []
+    if mode == "answers":
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "legacy.db"
+            with closing(sqlite3.connect(file)) as legacy:
+                legacy.execute("CREATE TABLE asked (id TEXT)")
+                legacy.commit()
+                query = {"sql": "INSERT INTO asked VALUES (:id) RETURNING 'A' AS decision"}
+                settings = {"url": f"sqlite:///{file}", "tables": {}, "queries": {"Score": query}}
+                yield Known(settings, lambda: legacy.execute("SELECT count(*) FROM asked").fetchone()[0])
+        return
+    server = await asyncio.start_server(lambda reader, writer: connected.append(writer), "127.0.0.1", 0)
+    url = f"postgresql://nobody@127.0.0.1:{server.sockets[0].getsockname()[1]}/none"
+    settings = {"url": url, "connect_timeout": "2s", "tables": {}, "queries": {"Score": {"sql": "SELECT :id"}}}
+    if mode == "gone":
+        server.close()
+        await server.wait_closed()
+    yield Known(settings, lambda: len(connected))
+    server.close()
+    for writer in connected:
+        writer.close()
+
+
+@cache
+def database() -> Specimen:
+    """A table; and, where somebody answers, a query."""
+    return Specimen(
+        kind="database",
+        settings={"url": "sqlite:///nowhere.db", "tables": {"Score": {"table": "loans", "refusal": {"code": "fault"},
+                  "lists": {"reasons": ","}, "find": {"status": {"column": "s", "new": ["N"], "done": ["D"]}}}}},
+        operation="Score",
+        request=Raw(b'{"id":"GC-0001","amount":{"$decimal":"10.50"}}', MEDIA),
+        reply=Raw(b'{"decision":"A"}', MEDIA),
+        outcomes=[
+            Values({"decision": "A", "score": Decimal("512.50"), "decided": date(2004, 5, 3), "limit": None}),
+            Values({"name": "Zoë 😀", "large": 2**70, "empty": "", "reasons": ["R01", "R02"]}),
+            Refusal("TooMuch"),
+        ],
+        changes={("decision",): "R"},
+        amended=b'{"decision":"R"}',
+        missing=("limit",),
+        incumbent=_server,
+        relays=False,
+    )  # fmt: skip
+
+
+SPECIMENS: Sequence[Callable[[], Specimen]] = (partial(lambda: MEMORY), soap, database)

@@ -41,6 +41,7 @@ from tests.spec.test_codecs import garbage
 MADE = [make() for make in SPECIMENS]
 every = pytest.mark.parametrize("specimen", MADE, ids=str)
 fetching = pytest.mark.parametrize("specimen", [one for one in MADE if one.queue], ids=str)
+relaying = pytest.mark.parametrize("specimen", [one for one in MADE if one.relays], ids=str)
 answering = pytest.mark.parametrize("stage", ["off", "live"])
 
 
@@ -122,7 +123,7 @@ def test_the_incumbents_reply_comes_back_byte_for_byte_and_it_is_asked_once(spec
     run(case)
 
 
-@every
+@relaying
 def test_what_cannot_be_read_is_relayed_as_well(specimen: Specimen) -> None:
     async def case() -> None:
         async with specimen.incumbent("answers") as old:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from adapters.database.config import DatabaseSettings
 from adapters.memory import MemorySettings
 from adapters.soap.config import SoapSettings
 from gateway import telemetry
@@ -23,7 +24,7 @@ from models.process import BentoSettings
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 SECTIONS = (
-    Config, Route, SoapSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band, Condition,
+    Config, Route, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band, Condition,
     Compare, Segment, Cost, CostPair, KnownDifference, Noise,
 )  # fmt: skip
 

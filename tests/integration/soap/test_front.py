@@ -84,6 +84,15 @@ class Forwarding:
     async def witness(self, call: Call, answer: Relayed | None) -> None:
         raise AssertionError("nothing is witnessed over HTTP")
 
+    def foresee(self, call: Call) -> Decision | None:
+        raise AssertionError("a SOAP call is answered, not foreseen")
+
+    async def waiting(self, source: str, operation: str, after: str) -> Sequence[str]:
+        raise AssertionError("nothing waits over HTTP")
+
+    def noticed(self, source: str, operation: str, word: str) -> None:
+        raise AssertionError("nothing is noticed over HTTP")
+
     def passed(self, source: str, operation: str, reason: str) -> None:
         assert source == "loans"
         self.counted.append((operation, reason))

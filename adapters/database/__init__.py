@@ -1,0 +1,104 @@
+"""Tables of a legacy database: rows are calls, answers go into columns, result tables or stored procedures.
+
+While the old batch answers, the gateway only reads. Where the candidate answers, it claims rows by leases, and writes
+answer and status in one transaction; the legacy table is never locked while a model works.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import structlog
+
+from adapters.database.asking import Asked
+from adapters.database.calls import Calls
+from adapters.database.config import DatabaseSettings, TableSettings
+from adapters.database.engine import connect
+from adapters.database.poller import Poller, together
+from adapters.database.probe import problems
+from adapters.database.rows import RowCodec
+from adapters.formats import build
+from gateway.contract import Gateway, Incumbent, Stage
+from gateway.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Database:
+    """gateway.contract.Adapter for one legacy database."""
+
+    Settings: ClassVar[type[Settings]] = DatabaseSettings
+
+    def __init__(self, name: str, settings: DatabaseSettings, folder: Path) -> None:
+        """`folder` is where understudy.yaml is. Opens no connection. Raises ConfigError."""
+        self._name = name
+        self._settings = settings
+        self._engine = connect(name, settings, folder)
+        self._codecs = {operation: _codec(table, folder) for operation, table in settings.tables.items()}
+        self._codecs |= {operation: RowCodec({}, {}, None) for operation in settings.queries}
+        reads = any(table.read == "answered" for table in settings.tables.values())
+        self.ceiling = Stage.SHADOW if reads else Stage.LIVE
+        answered = bool(settings.queries) or any(table.batch for table in settings.tables.values())
+        threads = settings.budget.statements
+        self._asked = Asked(self._engine, settings.queries, settings.timeout, threads) if answered else None
+
+    def codecs(self) -> Mapping[str, RowCodec]:
+        """By table and query."""
+        return self._codecs
+
+    def incumbent(self) -> Incumbent | None:
+        """The queries, and for tables the batch, which answers in its own time; None where there is neither."""
+        return self._asked
+
+    def front(self, gateway: Gateway) -> None:
+        """Nobody calls a database over HTTP."""
+
+    def source(self, gateway: Gateway) -> "Tables | None":
+        """The pollers of the tables."""
+        return Tables(self) if self._settings.tables else None
+
+    def pollers(self) -> Sequence[Poller]:
+        """One for each table."""
+        return [
+            Poller(self._name, operation, self._settings, self._engine, self._calls(operation), _say)
+            for operation in self._settings.tables
+        ]
+
+    def _calls(self, operation: str) -> Calls:
+        return Calls(self._name, operation, self._codecs[operation], self._settings.timeout)
+
+    async def probe(self) -> Sequence[str]:
+        """Connects, reflects every table, and sees whether what claiming needs is there and granted."""
+        return await asyncio.to_thread(partial(problems, self._name, self._settings, self._engine))
+
+    def warnings(self) -> Sequence[str]:
+        """Nothing here is weak by itself."""
+        return []
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        if self._asked:
+            self._asked.close()
+        await asyncio.to_thread(self._engine.dispose)
+
+
+class Tables:
+    """gateway.contract.Source: the pollers of all tables."""
+
+    def __init__(self, adapter: Database) -> None:
+        self._adapter = adapter
+
+    async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
+        """Runs until `stop`, then returns with nothing in flight."""
+        await together(self._adapter.pollers(), gateway, stop)
+
+
+def _codec(table: TableSettings, folder: Path) -> RowCodec:
+    refusal = (table.refusal.code, table.refusal.message) if table.refusal else None
+    return RowCodec({column: build(one, folder) for column, one in table.formats.items()}, table.lists, refusal)
+
+
+def _say(event: str, reason: str) -> None:
+    log.warning(event, reason=reason)

@@ -1,0 +1,125 @@
+"""Where answers are written: columns of the row, a result table, a stored procedure; status and answer together.
+
+Every write is fenced: it happens only for rows that are still open, and tells for which it did.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, false, text, update
+
+from adapters.database.bulk import add_rows, set_rows
+from adapters.database.engine import RowRefused
+from adapters.database.find import Finder
+from adapters.database.layout import Key
+from gateway.contract import Payload
+
+Answers = Mapping[Key, Payload]
+"""By key: the columns that an answer sets."""
+
+
+class Place:
+    """Where the answers of one table go. Every method works in the transaction it is given."""
+
+    def __init__(self, finder: Finder) -> None:
+        self._finder = finder
+        self._layout = finder.layout
+        self._into = finder.layout.settings.answer
+        self._status = finder.status
+
+    def write(self, connection: Connection, answers: Answers) -> set[Key]:
+        """Writes the answers of rows that are still open; returns the keys of those.
+
+        Raises RowRefused, or the driver's error, where a value does not fit."""
+        if self._into.procedure:
+            return self._called(connection, answers)
+        written: set[Key] = set()
+        for names, rows in self._grouped(answers).items():
+            written |= (
+                self._resulted(connection, names, rows)
+                if self._layout.result is not None
+                else self._set(connection, names, rows, self._into.constants)
+            )
+        if self._layout.result is not None and self._status:
+            return self._mark(connection, sorted(written, key=repr), self._status.done)
+        return written
+
+    def fail(self, connection: Connection, keys: Sequence[Key]) -> None:
+        """Writes the error status, where there is one."""
+        if self._status and self._status.error is not None:
+            self._mark(connection, keys, [self._status.error])
+
+    def claim(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
+        """Marks rows as ours by their status, where the batch is to skip them by that; returns which could be."""
+        status = self._status
+        if status is None or status.claimed is None:
+            return set(keys)
+        rows = [(key, ()) for key in keys]
+        layout = self._layout
+        return set_rows(connection, layout.dialect, layout.key, (), rows, {status.column: status.claimed},
+                        self._finder.ours(), layout.keyed)  # fmt: skip
+
+    def release(self, connection: Connection, keys: Sequence[Key]) -> None:
+        """Undoes `claim`."""
+        if self._status and self._status.claimed is not None:
+            self._mark(connection, keys, self._status.new)
+
+    def try_grants(self, connection: Connection) -> None:
+        """Nothing if the row may be written; no row is meant."""
+        column = self._layout.target.c[self._status.column] if self._status else self._layout.key[0]
+        connection.execute(update(column.table).where(false()).values({column: column}))
+
+    def _mark(self, connection: Connection, keys: Sequence[Key], values: Sequence[str | int]) -> set[Key]:
+        """Gives open rows the first of these statuses; with none of them, nothing is written."""
+        if not values or self._status is None:
+            return set(keys)
+        return self._set(connection, (), [(key, ()) for key in keys], {}, values[0])
+
+    def _set(
+        self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]],
+        constants: Mapping[str, Any], status: str | int | None = None,
+    ) -> set[Key]:  # fmt: skip
+        layout, beside = self._layout, dict(constants)
+        if self._status and (status is not None or self._status.done):
+            beside[self._status.column] = self._status.done[0] if status is None else status
+        conditions: Sequence[ColumnElement[bool]] = self._finder.open()
+        return set_rows(connection, layout.dialect, layout.key, names, rows, beside, conditions, layout.keyed)
+
+    def _resulted(
+        self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]]
+    ) -> set[Key]:  # fmt: skip
+        layout = self._layout
+        return add_rows(connection, layout.dialect, layout.result_key, names, rows, self._into.constants, layout.keyed)
+
+    def _grouped(self, answers: Answers) -> Mapping[tuple[str, ...], list[tuple[Key, Sequence[Any]]]]:
+        """The rows by which columns they set: an answer and a refusal set other ones."""
+        layout, groups = self._layout, defaultdict[tuple[str, ...], list[tuple[Key, Sequence[Any]]]](list)
+        for key, answer in answers.items():
+            names = tuple(answer)
+            if alien := [name for name in names if name not in layout.target.c]:
+                raise RowRefused(f"{layout.target.fullname} has no column {', '.join(alien)}")
+            groups[names].append((key, [layout.write(name, value) for name, value in answer.items()]))
+        return groups
+
+    def _called(self, connection: Connection, answers: Answers) -> set[Key]:
+        """Calls the procedure once a row; where the status is ours to write, only for rows that it could be written."""
+        open_ = self._mark(connection, list(answers), self._status.done if self._status else ())
+        statement = text(call(connection.dialect, str(self._into.procedure), len(self._into.arguments)))
+        for key, answer in answers.items():
+            if key in open_:
+                known = dict(zip((one.name for one in self._layout.key), key, strict=True)) | dict(answer)
+                given = [known.get(name) for name in self._into.arguments]
+                connection.execute(statement, {f"a{at}": value for at, value in enumerate(given)})
+        return open_
+
+
+def call(dialect: Any, procedure: str, arguments: int) -> str:
+    """The statement that calls a procedure with `:a0`, `:a1` and so on; its name quoted."""
+    quoted = ".".join(dialect.identifier_preparer.quote(part) for part in procedure.split("."))
+    given = ", ".join(f":a{at}" for at in range(arguments))
+    if dialect.name == "mssql":
+        return f"EXEC {quoted} {given}"
+    if dialect.name == "oracle":
+        return f"BEGIN {quoted}({given}); END;"
+    return f"CALL {quoted}({given})"

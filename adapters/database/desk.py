@@ -1,0 +1,315 @@
+"""What a poller does in the database, a transaction each: look, claim, answer, look again at what was written.
+
+Runs in the poller's own thread. No transaction outlives a method, so no lock is held while a model works.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, exc, func, select
+
+from adapters.database.answers import Answers, Place
+from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT, Claims, RowColumns, SideTable, check_side
+from adapters.database.config import TableSettings, side_table
+from adapters.database.dialect import among, chunk
+from adapters.database.engine import RowRefused, reading, refused, writing
+from adapters.database.find import Finder, Position, key_of, position
+from adapters.database.layout import Key, Layout, Missing, found, reflect
+from adapters.database.review import TAKEN, Mark, Review
+from adapters.database.rows import FAILED, RowRaw
+from gateway.contract import Payload
+
+
+@dataclass(slots=True)
+class Seen:
+    """A row as it was read."""
+
+    key: Key
+    place: Position
+    row: Payload
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class Taken:
+    """Rows that are ours until the lease ends, under one token."""
+
+    token: str
+    rows: Sequence[Seen] = ()
+    worn: Mapping[Key, str] = field(default_factory=dict)
+    """Rows that have been tried too often already: whoever worked on them was killed each time."""
+
+
+@dataclass(slots=True)
+class Ended:
+    """What became of claimed rows."""
+
+    answers: Answers = field(default_factory=dict)
+    failed: Mapping[Key, str] = field(default_factory=dict)
+    """They can never be answered: why."""
+    again: Mapping[Key, str] = field(default_factory=dict)
+    """They may be answered later: why not now."""
+    unasked: Collection[Key] = ()
+    """Nobody could be asked: as if they had never been claimed."""
+
+
+class Desk:
+    """One table of one legacy database, checked against its catalogue."""
+
+    def __init__(self, where: str, settings: TableSettings, engine: Engine, timezone: str | None) -> None:
+        """Connects. Raises Missing, ConfigError, DatabaseDown."""
+        self._engine = engine
+        self.layout: Layout = reflect(where, settings, engine, timezone)
+        self.finder = Finder(self.layout)
+        self.place = Place(self.finder)
+        self._settings = settings
+        self._claims: Claims | None = None
+        self._review: Review | None = None
+
+    def ready(self) -> Claims:
+        """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
+        if self._claims is None:
+            if self._settings.claim.columns:
+                self._claims = RowColumns(self.layout, self._engine.dialect)
+            else:
+                side = self._side()
+                self._claims, self._review = side, Review(self.finder, side)
+        return self._claims
+
+    def _side(self) -> SideTable:
+        name = side_table(self._settings)
+        with reading(self._engine) as connection:
+            try:
+                table = found(connection, MetaData(), name, f"{self.layout.where}.claim.table")
+            except Missing as error:
+                hint = "`understudy init --db` prints the statement that makes it"
+                raise Missing(*(f"{problem}; {hint}" for problem in error.problems)) from None
+        check_side(self.layout, table)
+        return SideTable(self.layout, table)
+
+    # Looking.
+
+    def page(self, after: Position | None, limit: int) -> list[Seen]:
+        """The rows that wait for whoever answers, in order, behind a position. Changes and locks nothing."""
+        with reading(self._engine) as connection:
+            if self.finder.mark:
+                self.finder.mark.look(connection)
+            rows = connection.execute(self.finder.page(self.finder.waiting(), limit, after)).all()
+        if self.finder.mark:
+            self.finder.mark.looked(len(rows) == limit)
+        return [self._seen(row) for row in rows]
+
+    def replies(self, keys: Sequence[Key]) -> tuple[Mapping[Key, RowRaw], set[Key]]:
+        """What the incumbent has answered of these rows, and those that are gone."""
+        layout = self.layout
+        answered: dict[Key, RowRaw] = {}
+        there: set[Key] = set()
+        with reading(self._engine) as connection:
+            for part in self._parts(keys):
+                rows = connection.execute(select(*layout.columns).where(among(layout.key, part, layout.dialect)))
+                for row in rows:
+                    there.add(key_of(layout, row))
+                    if layout.result is None and (reply := self._reply(row)):
+                        answered[key_of(layout, row)] = reply
+                if layout.result is not None:
+                    answered |= self._results(connection, part)
+        return answered, set(keys) - there
+
+    def answered(self, after: Position | None, limit: int, since: Any) -> list[tuple[Seen, RowRaw, Position]]:
+        """Rows that the incumbent has answered, in the order of their answers, each with its reply."""
+        raise NotImplementedError
+
+    def _results(self, connection: Connection, keys: Sequence[Key]) -> Mapping[Key, RowRaw]:
+        layout = self.layout
+        assert layout.result is not None  # noqa: S101 - asked for only then
+        rows = connection.execute(select(layout.result).where(among(layout.result_key, keys, layout.dialect)))
+        found: dict[Key, RowRaw] = {}
+        for row in rows:
+            mapping = row._mapping
+            key = layout.keyed([mapping[column] for column in layout.result_key])
+            found[key] = RowRaw({name: step(mapping[layout.result.c[name]]) for name, step in layout.result_readers})
+        return found
+
+    def _reply(self, row: Any) -> RowRaw | None:
+        """The incumbent's answer in a row; None while there is none."""
+        status = self.finder.status
+        if status is None:
+            return None
+        state = row._mapping[self.layout.source.c[status.column]]
+        if isinstance(state, str):
+            state = state.rstrip(" ")
+        if state in status.done:
+            return RowRaw(self._values(row))
+        return RowRaw(self._values(row), FAILED) if status.error is not None and state == status.error else None
+
+    # Claiming.
+
+    def claim(self, limit: int) -> Taken:
+        """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""
+        claims = self.ready()
+        with writing(self._engine) as connection:
+            self._gate(connection)
+            if self.finder.mark:
+                self.finder.mark.look(connection)
+            ours = [*self.finder.ours(), claims.free()]
+            rows = connection.execute(self.finder.page(ours, limit, ordered=bool(self._settings.order))).all()
+            if self.finder.mark:
+                self.finder.mark.looked(len(rows) == limit)
+            return self._take(connection, [self._seen(row) for row in rows]) if rows else Taken("")
+
+    def claim_these(self, keys: Sequence[Key]) -> Taken:
+        """Claims those of the rows that still wait and are free, and reads them anew."""
+        claims, layout = self.ready(), self.layout
+        with writing(self._engine) as connection:
+            rows: list[Seen] = []
+            for part in self._parts(keys):
+                ours = [*self.finder.ours(), claims.free(), among(layout.key, part, layout.dialect)]
+                rows += [self._seen(row) for row in connection.execute(select(*layout.columns).where(*ours))]
+            return self._take(connection, rows) if rows else Taken("")
+
+    def _take(self, connection: Connection, rows: Sequence[Seen]) -> Taken:
+        token = os.urandom(16).hex()
+        tried = self.ready().take(connection, [one.key for one in rows], token)
+        marked = self.place.claim(connection, list(tried))
+        if lost := tried.keys() - marked:
+            self.ready().forget(connection, token, lost)
+        most = self._settings.claim.attempts
+        for one in rows:
+            one.attempts = tried.get(one.key, 0)
+        mine = [one for one in rows if one.key in marked]
+        why = "whoever worked on it was killed, every time"
+        return Taken(token, [one for one in mine if one.attempts <= most],
+                     {one.key: why for one in mine if one.attempts > most})  # fmt: skip
+
+    def _gate(self, connection: Connection) -> None:
+        """Lets one poller at a time choose rows, for the moment of choosing: two would choose the same."""
+        if self._settings.claim.columns:
+            return
+        name = f"understudy {self.layout.source.fullname}"
+        if self.layout.dialect == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+    def try_grants(self) -> None:
+        """Nothing if we may write what answering needs. Changes nothing: no row is meant. Raises DatabaseDown."""
+        claims, token = self.ready(), "nobody"
+        with writing(self._engine) as connection:
+            claims.renew(connection, token)
+            claims.forget(connection, token, [])
+            if self.finder.status or self.layout.result is None:
+                self.place.try_grants(connection)
+
+    def renew(self, token: str) -> int:
+        """Begins the lease anew; returns for how many rows."""
+        with writing(self._engine) as connection:
+            return self.ready().renew(connection, token)
+
+    # Answering.
+
+    def answer(self, taken: Taken, ended: Ended) -> tuple[int, Sequence[str]]:
+        """Ends claimed rows, in one transaction: answers with their status, errors with theirs. Returns how many were
+        answered, and what was noticed: `taken` for each that somebody else had answered meanwhile.
+
+        A value that the database refuses costs no other row its answer."""
+        claims = self.ready()
+        with writing(self._engine) as connection:
+            held = claims.held(connection, taken.token)
+            answers = {key: answer for key, answer in ended.answers.items() if key in held}
+            refusals: dict[Key, str] = {}
+            written = self._write(connection, answers, refusals)
+            failed = {key: why for key, why in (*ended.failed.items(), *refusals.items(), *taken.worn.items())
+                      if key in held}  # fmt: skip
+            claims.finish(connection, taken.token, self._marks(connection, answers, written), self._due())
+            noticed = answers.keys() - written - refusals.keys()
+            claims.forget(connection, taken.token, noticed)
+            self._fail(connection, taken, failed)
+            again = {one.key: ended.again[one.key] for one in taken.rows if one.key in ended.again and one.key in held}
+            self._again(connection, taken, again)
+            unasked = [key for key in ended.unasked if key in held]
+            self.place.release(connection, unasked)
+            claims.forget(connection, taken.token, unasked)
+        return len(written), [TAKEN] * len(noticed)
+
+    def _write(self, connection: Connection, answers: Answers, refusals: dict[Key, str]) -> set[Key]:
+        """Writes answers; where the database refuses one, halves the batch until it is found."""
+        if not answers:
+            return set()
+        try:
+            with connection.begin_nested():
+                return self.place.write(connection, answers)
+        except (RowRefused, exc.DBAPIError) as error:
+            if isinstance(error, exc.DBAPIError) and not refused(error):
+                raise
+            if len(answers) == 1:
+                [key] = answers
+                refusals[key] = str(error) if isinstance(error, RowRefused) else str(error.orig)
+                return set()
+        items, half = list(answers.items()), len(answers) // 2
+        first = self._write(connection, dict(items[:half]), refusals)
+        return first | self._write(connection, dict(items[half:]), refusals)
+
+    def _fail(self, connection: Connection, taken: Taken, failed: Mapping[Key, str]) -> None:
+        """Gives up rows: to the batch, where there is one, else with an error."""
+        if not failed:
+            return
+        if self._settings.batch:
+            self.place.release(connection, list(failed))
+        else:
+            self.place.fail(connection, list(failed))
+        state = LEFT if self._settings.batch else ERROR
+        self.ready().put_back(connection, taken.token, failed, state, PERMANENT)
+
+    def _again(self, connection: Connection, taken: Taken, again: Mapping[Key, str]) -> None:
+        """Puts rows back for later, each the longer the more often it was tried; gives up what was tried enough."""
+        attempts = {one.key: one.attempts for one in taken.rows}
+        most = self._settings.claim.attempts
+        self._fail(connection, taken, {key: why for key, why in again.items() if attempts[key] >= most})
+        waits: dict[int, dict[Key, str]] = {}
+        for key, why in again.items():
+            if attempts[key] < most:
+                waits.setdefault(attempts[key], {})[key] = why
+        for tried, rows in waits.items():
+            self.ready().put_back(connection, taken.token, rows, WAIT, min(60.0, 2.0 ** (tried - 1)))
+
+    def _due(self) -> float | None:
+        """In how many seconds an answered row is looked at again; None where it need not be remembered."""
+        if self._settings.batch:
+            return self._settings.batch.verify
+        return PERMANENT if self.finder.mark else None
+
+    def _marks(self, connection: Connection, answers: Answers, written: Collection[Key]) -> Mapping[Key, Mark]:
+        """What is remembered of answered rows: nothing but that they are, where nobody could write over them."""
+        if self._settings.batch and self._review:
+            return self._review.marks(connection, {key: list(answers[key]) for key in written})
+        return dict.fromkeys(written, ("", ""))
+
+    def review(self) -> Sequence[str]:
+        """Reads answers of ours again; returns a word for each that is not as it was left."""
+        self.ready()
+        if self._review is None or self._settings.batch is None:
+            return ()
+        with writing(self._engine) as connection:
+            return self._review.look(connection)
+
+    def give_back(self) -> int:
+        """Gives back to the batch what waits to be tried again; returns how many rows."""
+        self.ready()
+        if self._review is None:
+            return 0
+        with writing(self._engine) as connection:
+            keys = self._review.give_back(connection)
+            self.place.release(connection, keys)
+        return len(keys)
+
+    # Helping.
+
+    def _seen(self, row: Any) -> Seen:
+        return Seen(key_of(self.layout, row), position(self.layout, row), self._values(row))
+
+    def _values(self, row: Any) -> Payload:
+        return {name: step(value) for (name, step), value in zip(self.layout.readers, row, strict=True)}
+
+    def _parts(self, keys: Sequence[Key]) -> Sequence[Sequence[Key]]:
+        size = min(1000, chunk(self.layout.dialect, len(self.layout.key)))
+        return [keys[at : at + size] for at in range(0, len(keys), size)]

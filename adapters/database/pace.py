@@ -1,0 +1,54 @@
+"""How fast a poller goes: at once while there is work, ever more seldom while there is none, never above its budget."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from adapters.database.config import Poll
+
+PATIENCE = 30.0
+"""Seconds between two attempts, at most, while the database does not answer."""
+
+
+class Pace:
+    """The pauses of one poller."""
+
+    def __init__(self, poll: Poll, rows: int | None) -> None:
+        """`rows` a second at most."""
+        self._poll = poll
+        self._rows = rows
+        self._pause = poll.fastest
+        self._failing = 0.0
+        self._free = time.monotonic()
+        self.arrived = asyncio.Event()
+        """Set by whoever knows that there is work."""
+
+    def worked(self, rows: int) -> None:
+        """After a look that found so many rows."""
+        self._failing = 0.0
+        self._pause = self._poll.fastest if rows else min(self._pause * 2, self._poll.slowest)
+        if self._rows:
+            self._free = max(self._free, time.monotonic()) + rows / self._rows
+
+    def failed(self) -> None:
+        """After an attempt that the database refused."""
+        self._failing = min(max(self._failing * 2, 0.2), PATIENCE)
+
+    async def pause(self, stop: asyncio.Event, found: bool) -> None:
+        """Waits for the next look: not at all after work within the budget, and no longer than until `stop`."""
+        owed = self._free - time.monotonic()
+        wait = self._failing or max(owed, 0.0 if found else self._pause)
+        if wait <= 0:
+            await asyncio.sleep(0)
+            return
+        self.arrived.clear()
+        ends = [asyncio.ensure_future(stop.wait())]
+        if not self._failing and owed <= 0:
+            ends.append(asyncio.ensure_future(self.arrived.wait()))
+        try:
+            await asyncio.wait(ends, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in ends:
+                one.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.gather(*ends, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""One table's poller: finds rows, has them answered, writes the answers; or only watches while the batch answers.
+
+The database is spoken to in a thread of its own, so the event loop never waits for it. A row is claimed before it is
+answered and answered before it is done with: whoever is killed loses nothing, and nobody's row is answered twice.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from adapters.database.calls import Calls, merged, sorted_out
+from adapters.database.config import DatabaseSettings, TableSettings
+from adapters.database.desk import Desk, Ended, Taken
+from adapters.database.engine import DatabaseDown, RowRefused
+from adapters.database.leader import Leader
+from adapters.database.listen import listening
+from adapters.database.pace import Pace
+from adapters.database.schedule import Schedule, utc
+from adapters.database.watch import Watch
+from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
+
+T = TypeVar("T")
+SLICE = 128
+"""Rows that are answered at once: between two slices others have their turn on the event loop."""
+REVIEW = 5.0
+"""Seconds between two looks at what was written."""
+
+
+class Poller:
+    """gateway.contract.Source for one table."""
+
+    def __init__(
+        self, name: str, operation: str, settings: DatabaseSettings, engine: Engine, calls: Calls,
+        say: Callable[[str, str], None],
+    ) -> None:  # fmt: skip
+        """`say` is told of problems: a short word and a sentence."""
+        self._where = f"adapters.{name}.tables.{operation}"
+        self._name, self._operation = name, operation
+        self._table: TableSettings = settings.tables[operation]
+        self._settings = settings
+        self._engine = engine
+        self._calls = calls
+        self._say = say
+        self._thread = ThreadPoolExecutor(1, f"{name}/{operation}")
+        self._pace = Pace(settings.poll, settings.budget.rows)
+        self._leader = Leader(f"{name}/{operation}")
+        self._schedule = Schedule(self._table.batch, self._table.claim.lease)
+        self._desk: Desk | None = None
+        self._watch: Watch | None = None
+        self._reviewed = 0.0
+        self._released = utc()
+
+    async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
+        """Polls until `stop`, then returns with nothing in flight. What the database refuses is tried again, ever
+        more seldom, for as long as it takes."""
+        listener = asyncio.create_task(listening(self._engine, self._settings.poll.listen, self._pace.arrived, stop))
+        problem = ""
+        try:
+            while not stop.is_set():
+                found = 0
+                try:
+                    found = await self._round(gateway)
+                    problem = ""
+                    self._pace.worked(found)
+                except (DatabaseDown, RowRefused, ConfigError) as error:
+                    self._pace.failed()
+                    gateway.count(self._name, self._operation, "down")
+                    if str(error) != problem:
+                        problem = str(error)
+                        self._say("database_down", f"{self._where}: {problem}")
+                await self._pace.pause(stop, found > 0)
+        finally:
+            listener.cancel()
+            await asyncio.gather(listener, return_exceptions=True)
+            self._thread.shutdown(wait=False)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _round(self, gateway: Gateway) -> int:
+        """One look, and what follows from it; returns how many rows it had to do with."""
+        if self._desk is None:
+            self._desk = await self._run(
+                lambda: Desk(self._where, self._table, self._engine, self._settings.timezone)
+            )  # fmt: skip
+            self._watch = Watch(self._desk, self._calls, self._settings.poll.reconcile)
+        decision = gateway.decide(self._name, self._operation, None)
+        if decision is None or (decision.stage is Stage.OFF and self._table.batch and not decision.observed):
+            return 0
+        if self._table.batch is None:
+            return await self._claim(gateway, self._desk)
+        return await self._beside_batch(gateway, self._desk, decision.stage)
+
+    async def _beside_batch(self, gateway: Gateway, desk: Desk, stage: Stage) -> int:
+        leads = await self._leader.leads(gateway)
+        now = utc()
+        claiming = stage >= Stage.CANARY and not self._schedule.closed(now)
+        found = 0
+        if leads:
+            found += await self._look_after(gateway, desk, stage)
+        if stage is Stage.LIVE:
+            return found + (await self._claim(gateway, desk) if claiming else 0)
+        return found + (await self._sort(gateway, desk, claiming) if leads else 0)
+
+    async def _sort(self, gateway: Gateway, desk: Desk, claiming: bool) -> int:
+        """Reads on, has what the batch answers witnessed, and answers what is the candidate's."""
+        watch = self._watch
+        assert watch is not None  # noqa: S101 - made with the desk
+        rows, read = await self._run(lambda: watch.page(self._table.size))
+        ours = await watch.sort(gateway, rows, claiming)
+        if ours:
+            await self._answer(gateway, desk, await self._run(lambda: desk.claim_these(ours)))
+        return read
+
+    async def _look_after(self, gateway: Gateway, desk: Desk, stage: Stage) -> int:
+        """Joins answers of the batch, reads ours again, and gives back in time what failed."""
+        watch = self._watch
+        assert watch is not None  # noqa: S101 - made with the desk
+        await watch.prime(gateway)
+        found = await watch.join(gateway, self._run)
+        loop = asyncio.get_running_loop()
+        if stage < Stage.CANARY or loop.time() - self._reviewed < min(REVIEW, self._settings.poll.reconcile):
+            return found
+        self._reviewed = loop.time()
+        if not self._schedule.running(utc()):
+            for word in await self._run(desk.review):
+                gateway.noticed(self._name, self._operation, word)
+        before, self._released = self._released, utc()
+        if self._schedule.release(before, self._released) and (given := await self._run(desk.give_back)):
+            gateway.count(self._name, self._operation, "given_back", given)
+        return found
+
+    async def _claim(self, gateway: Gateway, desk: Desk) -> int:
+        """Claims a batch and has it answered."""
+        taken = await self._run(lambda: desk.claim(self._table.size))
+        return await self._answer(gateway, desk, taken)
+
+    async def _answer(self, gateway: Gateway, desk: Desk, taken: Taken) -> int:
+        """Has claimed rows answered and writes what came; the lease is renewed meanwhile."""
+        if not taken.token:
+            return 0
+        renewing = asyncio.create_task(self._renew(desk, taken.token))
+        try:
+            ended = await self._ended(gateway, taken)
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+        if self._schedule.running(utc()):  # it was claimed with time to spare, and took longer
+            ended = Ended(unasked=[row.key for row in taken.rows])
+        written, noticed = await self._run(lambda: desk.answer(taken, ended))
+        for word in noticed:
+            gateway.noticed(self._name, self._operation, word)
+        self._count(gateway, taken, ended, written)
+        return len(taken.rows) - len(ended.unasked)
+
+    async def _ended(self, gateway: Gateway, taken: Taken) -> Ended:
+        parts: list[Ended] = []
+        for at in range(0, len(taken.rows), SLICE):
+            rows = taken.rows[at : at + SLICE]
+            answers = await gateway.answer([self._calls.call(row) for row in rows])
+            parts.append(sorted_out(rows, answers, self._table.batch is not None and self._answers(gateway)))
+            await asyncio.sleep(0)
+        return merged(parts)
+
+    def _answers(self, gateway: Gateway) -> bool:
+        """Whether the candidate still is to answer anything: a hold may have come since the rows were chosen."""
+        decision = gateway.decide(self._name, self._operation, None)
+        return decision is not None and decision.stage >= Stage.CANARY
+
+    def _count(self, gateway: Gateway, taken: Taken, ended: Ended, written: int) -> None:
+        counts = {
+            "answered": written, "failed": len(ended.failed) + len(taken.worn), "again": len(ended.again),
+            "unasked": len(ended.unasked),
+        }  # fmt: skip
+        for event, amount in counts.items():
+            if amount:
+                gateway.count(self._name, self._operation, event, amount)
+
+    async def _renew(self, desk: Desk, token: str) -> None:
+        """Begins the lease anew each third of it, until cancelled; what cannot be renewed is refused when written."""
+        while True:
+            await asyncio.sleep(self._table.claim.lease / 3)
+            with suppress(UnderstudyError):
+                await self._run(lambda: desk.renew(token))
+
+
+async def together(pollers: Sequence[Poller], gateway: Gateway, stop: asyncio.Event) -> None:
+    """Runs all of an adapter's pollers."""
+    work: Sequence[Awaitable[None]] = [poller.run(gateway, stop) for poller in pollers]
+    await asyncio.gather(*work)
