@@ -455,6 +455,28 @@ class Buries(Protocol):
         Raises Unfinished where an id is not there: then the others are put back nevertheless."""
 
 
+About = Callable[[str, Payload], tuple[int, int]]
+"""Of a message of an operation: how many of its records are about the person, and how many there are."""
+
+
+@dataclass(slots=True, frozen=True)
+class Erased:
+    """What an adapter has removed of a person, and what of its own it left or could not look into, a sentence each.
+    No sentence names the person."""
+
+    removed: Sequence[str]
+    left: Sequence[str] = ()
+
+
+@runtime_checkable
+class Erases(Protocol):
+    """An adapter that keeps something of the people in its messages: dead letters, side tables."""
+
+    async def erase(self, about: About) -> Erased:
+        """Removes what the adapter itself keeps of one person. A message that has records of others too is left, and
+        said. Nothing to do is no error, so it can be run again. Raises Unfinished."""
+
+
 Row = Mapping[str, Any]
 """The features of one record by name, JSON scalars only."""
 

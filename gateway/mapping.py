@@ -48,6 +48,14 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     )
 
 
+def read_key(route: Route, spelled: str) -> Any:
+    """The canonical key that a text spells, as a source's would be read. Raises ConfigError, Unmappable."""
+    if route.key is None:
+        raise ConfigError("the route has no key")
+    [value] = Fields((_request(route.key, Rule(), route.fields[route.key]),)).read({route.key: spelled}).values()
+    return value
+
+
 class Problems(list[str]):
     """Collects what is wrong, each with its place in the configuration."""
 

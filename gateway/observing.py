@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -28,7 +28,7 @@ from gateway.recorder import Recorder
 from gateway.store.engine import connect
 from gateway.store.model import Replica, ReplicaState, StoreDown
 from gateway.store.replicas import replicas, settle
-from gateway.store.retention import ClockJumped, prune
+from gateway.store.retention import ClockJumped, gather, prune, prune_evidence, prune_rollups, prune_size
 from gateway.store.secret import digest, secret
 from gateway.store.told import remembered
 from gateway.store.writer import Writer
@@ -123,16 +123,27 @@ class Observing:
             await self._patiently(self._settle)
 
     async def _forget(self) -> None:
-        """Removes what is older than `records.age`, in small steps, so that nobody waits long for a lock."""
+        """Removes what may no longer be kept, in small steps, so that nobody waits long for a lock."""
         while True:
             try:
-                age = timedelta(seconds=self._loaded.config.records.age)
-                while removed := await asyncio.to_thread(prune, self._engine, age):
-                    log.info("pruned", records=removed)
-                    await asyncio.sleep(PAUSE)
+                for step in self._prunings():
+                    while removed := await asyncio.to_thread(step):
+                        log.info("pruned", step=step.func.__name__, rows=removed)
+                        await asyncio.sleep(PAUSE)
             except (StoreDown, ClockJumped) as error:
                 log.warning("not_pruned", reason=str(error))
             await asyncio.sleep(PRUNE)
+
+    def _prunings(self) -> Iterator[partial[int]]:
+        """The steps, each to be repeated until nothing is left to do. The first stops all where a clock has jumped."""
+        records = self._loaded.config.records
+        age = timedelta(seconds=records.age)
+        yield partial(prune, self._engine, age)
+        yield partial(prune_evidence, self._engine, age)
+        if records.size is not None:
+            yield partial(prune_size, self._engine, records.size)
+        yield partial(prune_rollups, self._engine, timedelta(seconds=records.rollups))
+        yield partial(gather, self._engine)
 
     async def _begin(self) -> Mapping[str, Counter[tuple[str, str]]]:
         """Books what an earlier observer of this gateway left open as lost, and recalls what workers told it."""

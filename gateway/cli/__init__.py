@@ -206,6 +206,36 @@ def _replay(
     raise typer.Exit(replay(config, route, model, since, limit, require or (), json))
 
 
+@app.command("erase")
+def _erase(
+    route: RouteName,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The business key; `-` reads it from standard input.")],
+    reason: Reason = "",
+    config: Configuration = FILE,
+) -> None:
+    """Removes one person from all that the gateway keeps, and lists what it cannot reach."""
+    from gateway.cli.erase import erase
+
+    erase(config, route, typer.get_text_stream("stdin").read().strip("\r\n") if key == "-" else key, reason)
+
+
+@app.command("kept")
+def _kept(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Removes what is too old, also where a clock seems to have jumped.")
+    ] = False,
+    reason: Reason = "",
+    config: Configuration = FILE,
+    json: AsJson = False,
+) -> None:
+    """Shows what the store holds and how old it is; exit code 1 where something is older than it may be."""
+    from gateway.cli import kept
+
+    if prune:
+        kept.prune(config, reason)
+    raise typer.Exit(kept.kept(config, json))
+
+
 @app.command("demo")
 def _demo(
     json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,

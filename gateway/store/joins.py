@@ -73,6 +73,11 @@ def expire(connection: Connection, now: datetime, limit: int) -> Sequence[Pendin
     return [replace(_pending(row, row.call_id), expired=True) for row in rows]
 
 
+def read(row: Row[Any]) -> Pending:
+    """The call of a row of the table."""
+    return _pending(row, row.call_id)
+
+
 def _waiting(connection: Connection, keys: Iterable[tuple[str, str]]) -> Sequence[Row[Any]]:
     few = select(pending.c.route, pending.c.call_id, pending.c.state)
     return _all(connection, few.with_for_update(), keys)

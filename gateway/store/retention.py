@@ -1,16 +1,25 @@
 """Removes what is too old, in small steps, so that writers are never kept waiting for long."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, delete, func, select, text, tuple_
 
 from gateway.contract import UnderstudyError
-from gateway.store import tables
-from gateway.store.engine import writing
+from gateway.store import rollups, tables
+from gateway.store.engine import reading, writing
 from gateway.store.joins import OPEN
 from gateway.store.replicas import clock
 
 AHEAD = timedelta(days=1)
+MINUTES = timedelta(days=2)
+"""How long sums are kept by the minute; then by the hour."""
+ROW = 400
+"""Bytes of a record beside its texts, with its share of the indexes."""
+_SAMPLE = 1000
+_ESTIMATED = 1_000_000
+"""Rows from which on an estimate is taken for the count."""
 
 
 class ClockJumped(UnderstudyError):
@@ -27,31 +36,114 @@ def prune(engine: Engine, older_than: timedelta, limit: int = 1000, *, force: bo
     with writing(engine) as connection:
         now = clock(connection)
         if not force:
-            _check(connection, now, now - older_than)
+            _check(connection, now, now - older_than, tables.record.c.received)
         removed = _remove(connection, tables.record, tables.record.c.received < now - older_than, limit)
         done = (tables.pending.c.state != OPEN) & (tables.pending.c.expires < now - older_than)
         return removed + _remove(connection, tables.pending, done, limit)
 
 
-def prune_rollups(engine: Engine, older_than: timedelta, limit: int = 1000) -> int:
-    """Removes at most `limit` minutes of roll-ups that are older; returns how many. Raises StoreDown."""
+def prune_size(engine: Engine, size: int, limit: int = 1000) -> int:
+    """Removes at most `limit` of the oldest records where all of them take more than `size` bytes; returns how many.
+
+    A record counts as its texts, by the mean of the latest ones, and ROW for the rest and the indexes. Raises
+    StoreDown."""
+    table = tables.record
     with writing(engine) as connection:
-        old = tables.rollup.c.minute < clock(connection) - older_than
-        return _remove(connection, tables.rollup, old, limit)
+        rows = count(connection, table)
+        latest = select(table).order_by(table.c.id.desc()).limit(_SAMPLE).subquery()
+        texts = sum(func.length(latest.c[name]) for name in ("fields", "incumbent", "candidate", "verdicts"))
+        mean = ROW + float(connection.execute(select(func.avg(texts))).scalar() or 0)
+        excess = min(limit, rows - int(size / mean))
+        if excess <= 0:
+            return 0
+        oldest = select(table.c.id).order_by(table.c.id).limit(excess)
+        return connection.execute(delete(table).where(table.c.id.in_(oldest))).rowcount
 
 
-def _check(connection: Connection, now: datetime, cutoff: datetime) -> None:
-    newest = connection.execute(select(func.max(tables.record.c.received))).scalar()
+def prune_evidence(engine: Engine, older_than: timedelta, limit: int = 1000) -> int:
+    """Removes at most `limit` business keys of whom nothing came for so long; returns how many.
+
+    Raises ClockJumped as `prune` does, and StoreDown."""
+    return _prune(engine, tables.evidence, tables.evidence.c.last, older_than, limit)
+
+
+def prune_rollups(engine: Engine, older_than: timedelta, limit: int = 1000) -> int:
+    """Removes at most `limit` minutes of roll-ups that are older; returns how many.
+
+    Raises ClockJumped as `prune` does, and StoreDown."""
+    return _prune(engine, tables.rollup, tables.rollup.c.minute, older_than, limit)
+
+
+def gather(engine: Engine, older_than: timedelta = MINUTES) -> int:
+    """Adds the minutes of the oldest hour that is older up to one row a source, stage and epoch, over all replicas;
+    returns how many rows were added up. Call it until it returns 0. So reports cost hours, not minutes, of what is
+    long past. Raises StoreDown."""
+    table = tables.rollup
+    single = table.c.replica != rollups.GATHERED
+    with writing(engine, lock="understudy gather") as connection:
+        old = select(func.min(table.c.minute)).where(single, table.c.minute < clock(connection) - older_than)
+        if (first := connection.execute(old).scalar()) is None:
+            return 0
+        hour = first.replace(minute=0)
+        return rollups.gather(connection, hour, hour + timedelta(hours=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a table holds: the oldest and the latest moment in it, and how many rows are beyond what is allowed."""
+
+    name: str
+    rows: int
+    oldest: datetime | None
+    latest: datetime | None
+    beyond: int
+
+
+def kept(engine: Engine, age: timedelta, rollup_age: timedelta) -> Sequence[Kept]:
+    """The proof of retention: what is kept of people and of sums, and that nothing is older than it may be, but for
+    what has become so since the last pruning. Raises StoreDown."""
+    limits = (
+        (tables.record, tables.record.c.received, age),
+        (tables.pending, tables.pending.c.expires, age),
+        (tables.evidence, tables.evidence.c.last, age),
+        (tables.rollup, tables.rollup.c.minute, rollup_age),
+    )
+    found = []
+    with reading(engine) as connection:
+        now = clock(connection)
+        for table, moment, limit in limits:
+            told = select(func.min(moment), func.max(moment), func.count())
+            oldest, latest, rows = connection.execute(told.select_from(table)).one()
+            old = select(func.count()).select_from(table).where(moment < now - limit)
+            found.append(Kept(table.name, rows, oldest, latest, connection.execute(old).scalar_one()))
+    return found
+
+
+def count(connection: Connection, table: Table) -> int:
+    """How many rows a table has; on PostgreSQL as the database last counted, where it has."""
+    if connection.dialect.name == "postgresql":
+        known = text("SELECT reltuples::bigint FROM pg_class WHERE oid = CAST(:name AS regclass)")
+        if (estimate := connection.execute(known, {"name": table.name}).scalar()) and estimate > _ESTIMATED:
+            return int(estimate)
+    return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _prune(engine: Engine, table: Table, moment: Column[datetime], older_than: timedelta, limit: int) -> int:
+    with writing(engine) as connection:
+        now = clock(connection)
+        _check(connection, now, now - older_than, moment)
+        return _remove(connection, table, moment < now - older_than, limit)
+
+
+def _check(connection: Connection, now: datetime, cutoff: datetime, moment: Column[datetime]) -> None:
+    newest = connection.execute(select(func.max(moment))).scalar()
     if newest is None:
         return
+    what = f"the newest {moment.table.name} is of {newest:%Y-%m-%d %H:%M}"
     if newest > now + AHEAD:
-        raise ClockJumped(
-            f"the newest record is of {newest:%Y-%m-%d %H:%M}, the database's clock says {now:%Y-%m-%d %H:%M}"
-        )
+        raise ClockJumped(f"{what}, the database's clock says {now:%Y-%m-%d %H:%M}")
     if newest < cutoff:
-        raise ClockJumped(
-            f"even the newest record, of {newest:%Y-%m-%d %H:%M}, would be removed; force it if that is meant"
-        )
+        raise ClockJumped(f"{what} and would be removed too; `understudy kept --prune` forces it if that is meant")
 
 
 def _remove(connection: Connection, table: Table, old: ColumnElement[bool], limit: int) -> int:

@@ -1,16 +1,20 @@
 """Roll-ups in the store: each replica adds to its own rows, so that reading, adding and writing back is safe."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, delete, select
 
 from gateway.store import tables, upsert
 from gateway.store.histogram import Histogram
 from gateway.store.model import Record, Slot
 from gateway.store.spread import Spread
 from gateway.store.sums import COUNTS, Rollup
+
+GATHERED = "*"
+"""The replica of rows that were added up over all of them."""
 
 
 def taken_back(records: Iterable[Record]) -> Mapping[Slot, Rollup]:
@@ -36,6 +40,19 @@ def add(connection: Connection, replica: str, parts: Sequence[Mapping[Slot, Roll
     upsert.replacing(connection, tables.rollup, [_row(replica, slot, rollup) for slot, rollup in sums.items()])
 
 
+def gather(connection: Connection, start: datetime, end: datetime) -> int:
+    """Adds the rows of this span up under the replica GATHERED and the minute `start`; returns how many they were."""
+    table = tables.rollup
+    mine = (table.c.minute >= start) & (table.c.minute < end)
+    sums: dict[Slot, Rollup] = {}
+    # Taken and removed at once: an answer that comes late may add to a minute that is long past.
+    rows = connection.execute(delete(table).where(mine).returning(table)).all()
+    for row in rows:
+        sums.setdefault(Slot(row.route, row.stage, row.source, row.epoch, start), Rollup()).merge(read(row))
+    upsert.replacing(connection, table, [_row(GATHERED, slot, rollup) for slot, rollup in sums.items()])
+    return len(rows)
+
+
 def read(row: Row[Any]) -> Rollup:
     """The roll-up of a row of the table."""
     rollup = Rollup(cost=row.cost, fields=orjson.loads(row.fields))
@@ -55,7 +72,7 @@ def _stored(connection: Connection, replica: str, slots: Iterable[Slot]) -> Sequ
     table = tables.rollup
     routes, minutes = {slot.route for slot in slots}, {slot.minute for slot in slots}
     mine = (table.c.replica == replica) & table.c.route.in_(routes) & table.c.minute.in_(minutes)
-    return connection.execute(select(table).where(mine)).all() if routes else ()
+    return connection.execute(select(table).where(mine).with_for_update()).all() if routes else ()
 
 
 def _row(replica: str, slot: Slot, rollup: Rollup) -> dict[str, Any]:

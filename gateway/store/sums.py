@@ -128,6 +128,7 @@ class Tally:
 
     def count(self, record: Record, sign: int = 1) -> None:
         """Adds (or with sign -1 takes back) one compared record."""
+        self.first, self.last = min(self.first, record.received), max(self.last, record.received)
         differs = sign * (record.verdict == DISAGREE)
         self.calls += sign
         self.disagreed += differs

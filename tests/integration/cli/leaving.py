@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from adapters.memory import Memory, MemorySettings
-from gateway.contract import DeadLetter, Unfinished
+from gateway.contract import About, DeadLetter, Erased, Unfinished
 
 
 class Leaving(Memory):
@@ -36,6 +36,14 @@ class Leaving(Memory):
             DeadLetter(id, "Score", why, since, {"type": "loan\x1b[2J"}, b"\xff secret") for id, why in found.items()
         ]
         return len(letters), letters[:limit]
+
+    async def erase(self, about: About) -> Erased:
+        """Those whose reason is a key."""
+        found: dict[str, str] = json.loads((self._folder / "dead").read_text())
+        counts = {id: about("Score", {"Id": why, "Amount": 1}) for id, why in found.items()}
+        left = {id: why for id, why in found.items() if counts[id] != (1, 1)}
+        (self._folder / "dead").write_text(json.dumps(left))
+        return Erased([f"{len(found) - len(left)} dead letters"], ["a broken one"])
 
     async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
         """Removes them from the file."""

@@ -42,7 +42,7 @@ def test_an_event_is_kept_with_its_place_and_its_time(engine: Engine) -> None:
 def test_an_entry_that_was_changed_shows(chain: Engine, rng: random.Random, column: str) -> None:
     number = rng.randrange(1, 13)
     with writing(chain) as connection:
-        connection.execute(update(table).where(table.c.number == number).values({column: "0" * 64}))
+        connection.execute(update(table).where(table.c.number == number).values({column: "f" * 64}))
     assert any(f"entry {number}" in problem for problem in verify(chain).problems)
 
 

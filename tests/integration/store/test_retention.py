@@ -1,5 +1,7 @@
 """Old records go in small steps, never because a clock is wrong."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -8,12 +10,14 @@ from sqlalchemy import Engine, func, select
 from gateway.store import queries, tables
 from gateway.store.batch import Batch
 from gateway.store.engine import reading
-from gateway.store.model import Close
-from gateway.store.retention import ClockJumped, prune, prune_rollups
+from gateway.store.evidence import units
+from gateway.store.model import AGREE, DISAGREE, Close
+from gateway.store.retention import ClockJumped, gather, kept, prune, prune_evidence, prune_rollups, prune_size
 from gateway.store.writer import Writer
-from tests.integration.store.samples import NOW, ROUTE, batch, record, waiting
+from tests.integration.store.conftest import NewWriter
+from tests.integration.store.samples import NOW, ROUTE, SOURCE, batch, record, waiting
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 def count(engine: Engine, name: str) -> int:
@@ -59,3 +63,85 @@ def test_rollups_go_by_an_age_of_their_own(engine: Engine, writer: Writer) -> No
     writer.flush(batch(record("1", received=NOW - 10 * DAY), record("2")))
     assert [prune_rollups(engine, 5 * DAY), prune_rollups(engine, 5 * DAY)] == [1, 0]
     assert queries.agreement(engine, ROUTE).compared == 1
+
+
+def test_the_oldest_records_go_where_all_of_them_take_more_than_they_may(engine: Engine, writer: Writer) -> None:
+    writer.flush(batch(*(record(str(number)) for number in range(50))))
+    assert prune_size(engine, 1 << 20) == 0
+    assert [prune_size(engine, 0, limit=30), prune_size(engine, 0), prune_size(engine, 0)] == [30, 20, 0]
+    writer.flush(batch(*(record(f"more {number}", fields={"text": "x" * 10_000}) for number in range(10))))
+    removed = prune_size(engine, 60_000)
+    assert removed in (4, 5)
+    assert [one.call_id for one in queries.sample(engine, ROUTE, 1) if one.call_id < f"more {removed}"] == []
+    assert prune_size(engine, 60_000) == 0
+
+
+def test_evidence_goes_once_nothing_came_for_a_key_for_so_long(engine: Engine, writer: Writer) -> None:
+    old, new = b"o" * 16, b"n" * 16
+    writer.flush(batch(record("1", key=old, received=NOW - 10 * DAY), record("2", key=new, received=NOW - 10 * DAY)))
+    writer.flush(batch(record("3", key=new)))
+    assert [prune_evidence(engine, 5 * DAY), prune_evidence(engine, 5 * DAY)] == [1, 0]
+    [unit] = units(engine, 1)
+    assert (unit.key, unit.calls) == (new, 2)
+
+
+def test_sums_and_evidence_stay_where_the_clock_was_set_forward(engine: Engine, writer: Writer) -> None:
+    writer.flush(batch(record("1", received=NOW - 10 * DAY)))
+    for step in (prune_rollups, prune_evidence):
+        with pytest.raises(ClockJumped):
+            step(engine, 5 * DAY)
+
+
+def test_minutes_that_are_long_past_become_one_row_an_hour_and_every_sum_stays(
+    engine: Engine, new_writer: NewWriter
+) -> None:
+    start = (NOW - 5 * DAY).replace(minute=0, second=0, microsecond=0)
+    for name in ("a", "b"):
+        calls = [(f"{name}{minute}", DISAGREE if minute % 3 else AGREE, minute) for minute in range(0, 120, 10)]
+        new_writer(name).flush(
+            batch(*(record(id, word, received=start + minute * MINUTE) for id, word, minute in calls))
+        )
+    new_writer("a").flush(batch(record("now")))
+    before = queries.traffic(engine, ROUTE)
+    assert [gather(engine) for _ in range(3)] == [12, 12, 0]
+    assert queries.traffic(engine, ROUTE) == before
+    assert count(engine, "rollup") == 3
+    assert queries.traffic(engine, ROUTE, since=start + 60 * MINUTE)[SOURCE, "shadow"].calls == 13
+
+
+def test_an_answer_that_comes_late_adds_to_an_hour_that_was_added_up(engine: Engine, writer: Writer) -> None:
+    old = NOW - 5 * DAY
+    for call in ("1", "2"):
+        writer.flush(batch(record(call, received=old)))
+        assert gather(engine) and not gather(engine)
+    [rollup] = queries.traffic(engine, ROUTE).values()
+    assert (rollup.calls, rollup.compared, count(engine, "rollup")) == (2, 2, 1)
+
+
+def test_a_replica_that_adds_while_an_hour_is_added_up_loses_nothing(engine: Engine, new_writer: NewWriter) -> None:
+    old, done = NOW - 5 * DAY, threading.Event()
+
+    def write(name: str) -> None:
+        writer = new_writer(name)
+        for at in range(40):
+            writer.flush(batch(record(f"{name} {at}", received=old)))
+
+    def add_up() -> None:
+        while not done.is_set():
+            gather(engine)
+
+    with ThreadPoolExecutor(3) as pool:
+        gathering, writing = pool.submit(add_up), [pool.submit(write, name) for name in "ab"]
+        for one in writing:
+            one.result()
+        done.set()
+        gathering.result()
+    assert queries.agreement(engine, ROUTE).compared == 80
+
+
+def test_the_proof_names_what_is_older_than_it_may_be(engine: Engine, writer: Writer) -> None:
+    writer.flush(batch(record("1", received=NOW - 10 * DAY), record("2")))
+    found = {one.name: (one.rows, one.beyond) for one in kept(engine, 5 * DAY, 20 * DAY)}
+    assert found == {"record": (2, 1), "pending": (0, 0), "evidence": (1, 0), "rollup": (2, 0)}
+    prune(engine, 5 * DAY)
+    assert not any(one.beyond for one in kept(engine, 5 * DAY, 20 * DAY))
