@@ -26,7 +26,8 @@ class Afterwards:
         """Whether the incumbent is asked, too, about a turn that the candidate has answered; starts asking it."""
         settings = turn.bound.settings
         asks = (
-            isinstance(turn.answer, Made)
+            settings.observe_incumbent > 0
+            and isinstance(turn.answer, Made)
             and turn.incumbent is None
             and turn.bound.incumbent is not None
             and settings.effects == "none"

@@ -1,29 +1,20 @@
 """What a compiled mapping does: source fields to canonical to features, predictions to canonical answers to source
 fields. Pure; see gateway/mapping.py for how it is compiled."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.contract import Opaque, Outcome, Path, Payload, Prediction, Refusal, Row, Unmappable, Values
 from gateway.conversion import Step, text
 from gateway.fields import Fields
+from gateway.layout import Layout
 from gateway.rules import Refuse
-from gateway.transform import container, path, put, settle
+from gateway.transform import path, put
 
 Canonical = Mapping[str, Any]
 Test = Callable[[Canonical], bool]
-
-
-class Written(NamedTuple):
-    """One compiled field of a source's reply; without `back` it takes `constant`."""
-
-    name: str
-    path: Path
-    back: Step | None
-    constant: Any
-    optional: bool
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,7 +33,7 @@ class SourceMapping:
     """One source's way into canonical fields and back."""
 
     fields: Fields
-    written: Sequence[Written]
+    layout: Layout
     key_field: Fields | None
     each: Records | None
     read_back: Fields
@@ -89,9 +80,10 @@ class SourceMapping:
         returns of it. Raises Unmappable, also where one record of many is refused."""
         if self.each is None:
             [outcome] = outcomes
-            return _fault(outcome) if isinstance(outcome, Refusal) else Values(self._reply(outcome))
+            return _fault(outcome) if isinstance(outcome, Refusal) else Values(self.layout.filled(outcome.fields))
         reply: dict[str, Any] = {}
-        put(reply, self.each.answers, [self._reply(_answered(at, outcome)) for at, outcome in enumerate(outcomes)])
+        answers = [self.layout.filled(_answered(at, outcome).fields) for at, outcome in enumerate(outcomes)]
+        put(reply, self.each.answers, answers)
         for where, field in self.each.around:
             for value in field.read(message or {}).values():
                 put(reply, where, value)
@@ -101,37 +93,8 @@ class SourceMapping:
         """What an answer with base incumbent replaces in its reply, by path. Raises Unmappable."""
         found: dict[Path, Any] = {}
         for at, outcome in enumerate(outcomes):
-            prefix: Path = (*self.each.answers, at) if self.each else ()
-            for field, value in self._values(outcome):
-                if field.back is not None:
-                    found[prefix + field.path] = value
+            found |= self.layout.changes(outcome.fields, (*self.each.answers, at) if self.each else ())
         return found
-
-    def _reply(self, outcome: Values) -> dict[str, Any]:
-        reply: dict[str, Any] = {}
-        groups: dict[Path, Any] = {(): reply}
-        for field, value in self._values(outcome):
-            above = field.path[:-1]
-            if (group := groups.get(above)) is None:
-                group = groups[above] = container(reply, field.path)
-            if group.__class__ is dict:
-                group[field.path[-1]] = value
-            else:
-                settle(group, field.path[-1], value)
-        return reply
-
-    def _values(self, outcome: Values) -> Iterator[tuple[Written, Any]]:
-        for field in self.written:
-            value = outcome.fields.get(field.name)
-            if field.back is None:
-                yield field, field.constant
-            elif value is not None:
-                try:
-                    yield field, field.back(value)
-                except (ValueError, ArithmeticError) as error:
-                    raise Unmappable(field.name, str(error)) from None
-            elif not field.optional:
-                raise Unmappable(field.name, "the answer has no value for it")
 
 
 @dataclass(slots=True, frozen=True)
@@ -158,9 +121,13 @@ class RouteMapping:
                 return Refusal(rule.fault, rule.message, detail.read(canonical))
         return None
 
-    def kept(self, canonical: Canonical) -> bool:
-        """Whether the record is in a segment that the incumbent answers."""
-        return any(holds(canonical) for holds in self.segments)
+    def kept(self, records: Sequence[Canonical]) -> bool:
+        """Whether one of the records is in a segment that the incumbent answers."""
+        for holds in self.segments:
+            for record in records:
+                if holds(record):
+                    return True
+        return False
 
     def answer(self, prediction: Prediction, canonical: Canonical, now: datetime) -> Values:
         """The canonical answer. Raises Unmappable."""

@@ -24,6 +24,7 @@ Errors, all of them ours; third-party exceptions are translated where they arise
 """
 
 import asyncio
+import itertools
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
@@ -212,6 +213,10 @@ the call itself. Awaited only then, since a legacy system that answers checks it
 Raises Denied, Undecodable or IncumbentFailed, which then is the call's end."""
 
 
+_PROCESS, _NUMBERS = os.urandom(8).hex(), itertools.count()
+"""What the ids of calls begin with that have none of their own, and end with."""
+
+
 class Call:
     """One call on its way: the raw message, when it came, and until when an answer is of use."""
 
@@ -230,7 +235,7 @@ class Call:
         self.source = source
         self.operation = operation
         self.raw = raw
-        self.id = id or os.urandom(12).hex()
+        self.id = id or f"{_PROCESS}{next(_NUMBERS):08x}"
         self.received = received or datetime.now(UTC)
         self.started = time.monotonic()
         self.deadline = self.started + timeout

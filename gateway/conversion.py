@@ -64,7 +64,7 @@ def text(value: Any) -> str:
 
 def finite(value: Any) -> Any:
     """The value itself, a scalar or a list of them, unless it is or has NaN or infinity."""
-    if value.__class__ in _FINITE:
+    if value.__class__ in _FINITE or (value.__class__ is Decimal and value.is_finite()):
         return value
     if isinstance(value, dict):
         raise ValueError("is a group of fields; name one of them")

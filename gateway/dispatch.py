@@ -7,6 +7,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from gateway.afterwards import Afterwards
@@ -37,6 +38,7 @@ from gateway.contract import (
 from gateway.cutover import Caps, decide
 from gateway.kept import Kept
 from gateway.load import Load
+from gateway.mapping import Canonical
 from gateway.once import Once
 from gateway.pipe import Pipe
 from gateway.store.model import NOTICED
@@ -81,25 +83,24 @@ class Dispatch:
 
         `told` hears of each as soon as it is there."""
         table = self.table
-        turns = [turn for call in calls if (turn := self._turn(call, table, told))]
+        turns = [self._turn(call, table, told) or self._unrouted(call, told) for call in calls]
         work: list[Coroutine[Any, Any, None]] = []
         groups: dict[int, list[Turn]] = {}
         for turn in turns:
+            if isinstance(turn, Failed):
+                continue
             if turn.by is By.INCUMBENT:
                 work.append(self._relayed(turn, math.inf))
+            elif (group := groups.get(id(turn.bound))) is not None:
+                group.append(turn)
             else:
-                groups.setdefault(id(turn.bound), []).append(turn)
-        work.extend(self._perform(group) for group in groups.values())
+                groups[id(turn.bound)] = group = [turn]
+                work.append(self._perform(group))
         if len(work) == 1:
             await work[0]
         else:
             await asyncio.gather(*work)
-        answered = iter([turn.answered for turn in turns])
-        if len(turns) == len(calls):
-            return list(answered)
-        return [
-            next(answered) if table.find(call.source, call.operation) else self._unrouted(call, told) for call in calls
-        ]
+        return [turn if isinstance(turn, Failed) else turn.answered for turn in turns]
 
     async def witness(self, call: Call, answer: Relayed | None) -> None:
         """Hands a call over whose incumbent answers elsewhere; see the contract."""
@@ -138,6 +139,7 @@ class Dispatch:
     async def finish(self) -> None:
         """Returns when nothing is under way after answers that have gone."""
         await self._afterwards.finish()
+        self._meters.flush()
 
     async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
         """Keeps values by token; see the contract. Raises NotKept."""
@@ -192,7 +194,7 @@ class Dispatch:
             turn.records = bound.mapping.requests(turn.call.payload)
         except (Undecodable, Unmappable) as error:
             turn.error = error
-        if bound.incumbent and any(bound.rules.kept(record) for record in turn.records):
+        if bound.incumbent and bound.rules.kept(turn.records):
             turn.by, turn.reason = By.INCUMBENT, "kept"
 
     def _load(self, bound: Bound) -> Load:
@@ -253,14 +255,12 @@ class Dispatch:
         """The turns that the candidate may answer; all others are answered when this returns.
 
         Who falls back to the incumbent anyway is not checked here: the incumbent does that."""
-        checks = [self._admit(turn) for turn in turns if turn.call.admission and not self._falls_back(turn)]
-        if not checks:
-            return turns
-        if len(checks) == 1:
-            await checks[0]
-        else:
-            await asyncio.gather(*checks)
-        return [turn for turn in turns if turn.answer is None]
+        checked = [turn for turn in turns if turn.call.admission and not self._falls_back(turn)]
+        if len(checked) == 1:
+            await self._admit(checked[0])
+        elif checked:
+            await asyncio.gather(*map(self._admit, checked))
+        return [turn for turn in turns if turn.answer is None] if checked else turns
 
     def _falls_back(self, turn: Turn) -> bool:
         return turn.bound.incumbent is not None and turn.error is not None and not isinstance(turn.error, Undecodable)
@@ -284,11 +284,18 @@ class Dispatch:
             return
         bound, load = turns[0].bound, self._load(turns[0].bound)
         full = load.candidate >= bound.settings.concurrency  # a batch is let in whole, or not at all
+        ready: list[Turn] = []
+        records: list[Canonical] = []
+        remaining = math.inf
         for turn in turns:
-            if turn.error is None and (full or turn.call.remaining() <= 0):
+            left = turn.call.remaining()
+            if turn.error is None and (full or left <= 0):
                 crowd, late = "too many calls are with the candidate already", "no time was left to ask the model"
                 turn.error = ModelUnavailable(crowd) if full else ModelTimeout(late)
-        ready = [turn for turn in turns if turn.error is None]
+            if turn.error is None:
+                ready.append(turn)
+                records += turn.records
+                remaining = min(remaining, left)
         if not ready or bound.candidate is None:
             return
         tag = bound.tag
@@ -296,19 +303,18 @@ class Dispatch:
             for turn in ready:
                 turn.error = ModelChanged(f"the model is {tag or 'away'}, which the route does not accept")
             return
-        remaining = min(turn.call.remaining() for turn in ready)
         if bound.incumbent:
             remaining -= load.reserve(remaining, bound.settings.reserve)
         load.candidate += len(ready)
         started = time.monotonic()
         try:
-            scored = iter(await bound.candidate.score([r for turn in ready for r in turn.records], remaining))
+            scored = iter(await bound.candidate.score(records, remaining))
         finally:
             load.candidate -= len(ready)
         took = (time.monotonic() - started) * 1000
         for turn in ready:
             turn.candidate_ms, turn.model = took, tag
-            for outcome in [next(scored) for _ in turn.records]:
+            for outcome in islice(scored, len(turn.records)):
                 if isinstance(outcome, UnderstudyError):
                     turn.error = outcome
                 else:

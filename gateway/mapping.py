@@ -6,12 +6,13 @@ from itertools import permutations
 from typing import Any
 
 from gateway.answers import answer_rules
-from gateway.canonical import Canonical, Records, RouteMapping, SourceMapping, Written
+from gateway.canonical import Canonical, Records, RouteMapping, SourceMapping
 from gateway.condition import compile_condition, known_field
 from gateway.config import Route
 from gateway.contract import ConfigError, Outcome, Path, Refusal, Stage, Values
 from gateway.conversion import Step, finite, scalar, text
 from gateway.fields import Field, Fields
+from gateway.layout import Layout, Written
 from gateway.rules import Each, FailedWhen, FieldRule, Rule, SourceRules
 from gateway.transform import backward, forward, getter, passing, path, unknown
 
@@ -215,7 +216,7 @@ def compile_source(source: str, route: Route, answers: Mapping[str, Rule], probl
     failed = _failure(FailedWhen())
     with problems.at(f"{place}.failed_when"):
         failed = _failure(rules.failed_when)
-    return SourceMapping(Fields(fields), written, Fields((key,)) if key else None, each, Fields(read), failed)
+    return SourceMapping(Fields(fields), Layout(written), Fields((key,)) if key else None, each, Fields(read), failed)
 
 
 def _taken(name: str, rules: SourceRules, field: FieldRule) -> Rule | None:

@@ -104,7 +104,7 @@ class Protocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._refusal = (400, "This is not a valid HTTP/1.1 request.")
         self._begun = self._in_head = self._whole = self._refused = self._stopping = False
-        self._parsed = self._fed = 0
+        self._fed = self._feeding = 0
         self._tls: dict[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -126,6 +126,7 @@ class Protocol(HttpToolsProtocol):
             return
         in_head = self._in_head
         self._unset_keepalive_if_required()
+        self._feeding = len(data)
         try:
             self._feed(data)
         except httptools.HttpParserError:
@@ -156,13 +157,9 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._begun = self._in_head = True
         self._whole = False
-        self._parsed = self._fed = 0
+        self._fed = 0
         if self._tls is not None:
             cast(dict[str, Any], self.scope)["extensions"] = {"tls": self._tls}
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
@@ -170,10 +167,12 @@ class Protocol(HttpToolsProtocol):
         if len(self.headers) >= self._limits.headers:
             self._refusal = (431, f"The request has more than {self._limits.headers} headers.")
             raise Refused
-        self._count(len(name) + len(value) + 4)
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._fed + self._feeding > self._limits.head and self._head() > self._limits.head:
+            self._refusal = (431, self._too_large())
+            raise Refused
         if self.parser.get_method() == b"CONNECT":
             raise Refused
         if self.parser.should_upgrade():
@@ -230,11 +229,9 @@ class Protocol(HttpToolsProtocol):
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _count(self, octets: int) -> None:
-        self._parsed += octets
-        if self._parsed > self._limits.head:
-            self._refusal = (431, self._too_large())
-            raise Refused
+    def _head(self) -> int:
+        """Bytes of the request's address and headers."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _too_large(self) -> str:
         return f"The head of the request is larger than {self._limits.head} bytes."

@@ -1,7 +1,8 @@
 """Logs as one JSON object a line, metrics as Prometheus reads them over all processes."""
 
+import asyncio
 import sys
-from collections.abc import Callable
+from bisect import bisect_left
 from pathlib import Path
 
 import structlog
@@ -9,6 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+LINGER = 0.1
+"""Seconds that answered calls are counted in memory, which a killed worker takes along."""
 
 
 def configure_logs(process: str) -> None:
@@ -24,6 +29,32 @@ def configure_logs(process: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+class _Tally:
+    """What has happened to one kind of call since the files were written, which costs more than counting."""
+
+    __slots__ = ("_count", "_observed", "buckets", "calls", "seconds")
+
+    def __init__(self, count: Counter, observed: Histogram) -> None:
+        self._count = count
+        self._observed = observed
+        self._clear()
+
+    def _clear(self) -> None:
+        self.calls, self.seconds = 0, 0.0
+        self.buckets = [0] * (len(BUCKETS) + 1)
+
+    def flush(self) -> None:
+        if not self.calls:
+            return
+        self._count.inc(self.calls)
+        # The library can only observe one value after the other. These are the two things that it does then.
+        self._observed._sum.inc(self.seconds)
+        for bucket, calls in zip(self._observed._buckets, self.buckets, strict=True):
+            if calls:
+                bucket.inc(calls)
+        self._clear()
 
 
 class Meters:
@@ -51,17 +82,26 @@ class Meters:
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
         self._terms = Counter("understudy_ledger", "Calls by term of the ledger", ["route", "term"], registry=registry)
-        self._children: dict[tuple[str, ...], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._tallies: dict[tuple[str, ...], _Tally] = {}
+        self._tallied = False
 
     def answered(self, route: str, source: str, stage: str, by: str, reason: str, seconds: float) -> None:
-        """Counts an answered call."""
+        """Counts an answered call. The files have it a tenth of a second later, at `flush` at the latest."""
         labels = (route, source, stage, by, reason)
-        if (found := self._children.get(labels)) is None:
-            found = (self._calls.labels(*labels).inc, self._seconds.labels(route, by).observe)
-            self._children[labels] = found
-        count, observe = found
-        count()
-        observe(seconds)
+        if (tally := self._tallies.get(labels)) is None:
+            tally = self._tallies[labels] = _Tally(self._calls.labels(*labels), self._seconds.labels(route, by))
+        tally.calls += 1
+        tally.seconds += seconds
+        tally.buckets[bisect_left(BUCKETS, seconds)] += 1
+        if not self._tallied:
+            self._tallied = True
+            asyncio.get_running_loop().call_later(LINGER, self.flush)
+
+    def flush(self) -> None:
+        """Has the files say what was counted so far."""
+        self._tallied = False
+        for tally in self._tallies.values():
+            tally.flush()
 
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that went by the core."""

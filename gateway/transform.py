@@ -76,14 +76,10 @@ def unwrapped(value: Any) -> Any:
 
 def put(target: MutableMapping[str, Any], steps: Path, value: Any) -> None:
     """Sets the value at a path, creating the groups and lists on the way."""
-    settle(container(target, steps), steps[-1], value)
-
-
-def container(target: Any, steps: Path) -> Any:
-    """The group or list that the last step of a path stands in, created where it is missing."""
+    node: Any = target
     for step, after in pairwise(steps):
-        target = settle(target, step, [] if isinstance(after, int) else {})
-    return target
+        node = settle(node, step, [] if isinstance(after, int) else {})
+    settle(node, steps[-1], value)
 
 
 def settle(node: Any, step: str | int, value: Any) -> Any:
@@ -157,7 +153,9 @@ def _stage(rule: Rule) -> Step | None:
     steps, tidy, default, blank = _steps(rule), _tidy(rule), rule.default, _blank(rule)
     if not steps and not tidy and default is None:
         return None
-    steps = steps if rule.type or rule.python else [*steps, finite]
+    # Only codes and bands come from the configuration as they are; what is scaled or rounded is finite.
+    scaled = not rule.bands and (rule.scale is not None or rule.offset is not None)
+    steps = steps if rule.type or rule.python or rule.round is not None or scaled else [*steps, finite]
     if len(steps) == 1 and not tidy and default is None:
         return _one_step(steps[0], blank)
 

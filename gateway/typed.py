@@ -4,11 +4,11 @@ What the caller gets is its own format with legacy's values in it, so the observ
 answer. Nothing is claimed of its bytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from gateway.answers import answer_rules
-from gateway.canonical import Canonical, SourceMapping, Written
+from gateway.canonical import Canonical, SourceMapping
 from gateway.config import Route
 from gateway.contract import (
     Call,
@@ -24,6 +24,7 @@ from gateway.contract import (
     Unmappable,
     Values,
 )
+from gateway.layout import Layout, Written
 from gateway.mapping import Problems, compile_source
 from gateway.rules import FieldRule, IncumbentRules, Rule, SourceRules
 from gateway.transform import backward, path, put, unknown
@@ -77,26 +78,19 @@ class Legacy:
     """The operation of the other adapter: how it is asked, and how its answer is read."""
 
     def __init__(
-        self, incumbent: Incumbent, codec: Codec, asks: Asks, written: Sequence[Written],
+        self, incumbent: Incumbent, codec: Codec, asks: Asks, layout: Layout,
         constants: Mapping[str, Any], mapping: SourceMapping,
     ) -> None:  # fmt: skip
         self.incumbent = incumbent
         self.codec = codec
         self._asks = asks
-        self._written = written
+        self._layout = layout
         self._constants = [(path(where), value) for where, value in constants.items()]
         self._mapping = mapping
 
     def asked(self, canonical: Canonical) -> Raw:
         """The request. Raises Unmappable, or IncumbentFailed where legacy's contract has no place for a value."""
-        fields: dict[str, Any] = {}
-        for field in self._written:
-            value = canonical.get(field.name)
-            if value is not None and field.back is not None:
-                try:
-                    put(fields, field.path, field.back(value))
-                except (ValueError, ArithmeticError) as error:
-                    raise Unmappable(field.name, str(error)) from None
+        fields = self._layout.filled(canonical)
         for where, constant in self._constants:
             put(fields, where, constant)
         try:
@@ -137,7 +131,7 @@ def typed_incumbent(
     written, read = _mapped(route, rules, problems)
     problems.stop()
     assert incumbent and behind and isinstance(behind, Asks)  # noqa: S101 - stop() has raised otherwise
-    return Typed(rules, Legacy(incumbent, behind, behind, written, rules.constants, read), mapping, codec)
+    return Typed(rules, Legacy(incumbent, behind, behind, Layout(written), rules.constants, read), mapping, codec)
 
 
 def _mapped(route: Route, rules: IncumbentRules, problems: Problems) -> tuple[list[Written], SourceMapping]:

@@ -87,16 +87,17 @@ class Encoder:
 
     def _element(self, element: Element, tag: str, declarations: str) -> Write:
         start, end = f"{tag}{declarations}", f"</{tag}>"
+        nil = f'<{start} xsi:nil="true"/>' if element.nillable or self._encoding else ""
         kind, simple = element.type, text_of(element.type)
         if simple is not None:
-            write = leaf(simple, f"<{start}{self._typed(simple.qname)}>", end)
-        elif isinstance(kind, Array):
+            return leaf(simple, f"<{start}{self._typed(simple.qname)}>", end, nil)
+        if isinstance(kind, Array):
             write = self._array(kind, start, end)
         elif isinstance(kind, Complex):
             write = whole_element(self.complex(kind), start, tag)
         else:
             write = rewritten if isinstance(kind, Wildcard) else self._anything(element.name, start, end)
-        return or_nil(write, f'<{start} xsi:nil="true"/>' if element.nillable or self._encoding else "")
+        return or_nil(write, nil)
 
     def _typed(self, name: QName | None) -> str:
         """The xsi:type that encoded messages have."""
@@ -163,16 +164,15 @@ class Encoder:
         typed = self._typed(kind.name)
 
         def write(value: Mapping[str, Any]) -> tuple[str, str]:
-            if not isinstance(value, Mapping):
+            if value.__class__ is not dict and not isinstance(value, Mapping):
                 raise ValueError(f"expected a mapping, not {type(value).__name__}")
+            text = typed + attributes(value) if attributes else typed
             if not value.keys() <= known:
                 more = value.keys() - known
                 if not kind.any_attribute or not all(key.startswith("@") for key in more):
                     raise Flaw("unexpected_element", "is not in the schema here", min(more))
-                return typed + (attributes(value) if attributes else "") + other_attributes(
-                    value, sorted(more)
-                ), content(value)
-            return typed + (attributes(value) if attributes else ""), content(value)
+                text += other_attributes(value, sorted(more))
+            return text, content(value)
 
         return write
 

@@ -116,7 +116,10 @@ class Exchange:
 def _headers(raw: Raw) -> list[tuple[bytes, bytes]]:
     """The answer's headers, with its media type."""
     headers = list(raw.headers)
-    if raw.media and not any(name.lower() == b"content-type" for name, _ in headers):
+    if raw.media:
+        for name, _ in headers:
+            if name.lower() == b"content-type":
+                return headers
         headers.append((b"content-type", raw.media.encode("latin-1")))
     return headers
 

@@ -72,9 +72,9 @@ def _one_of(base: Simple, allowed: Sequence[Any]) -> Callable[[str], Any]:
 
     def parse_member(text: str) -> Any:
         value = text if parse is None else parse(text)
-        if value not in known:
-            raise ValueError(f"{text[:60]!r} is not in the list of allowed values")
-        return value
+        if value in known:
+            return value
+        raise ValueError(f"{text[:60]!r} is not in the list of allowed values")
 
     return parse_member
 

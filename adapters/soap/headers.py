@@ -73,6 +73,9 @@ def is_among(name: str, names: Collection[str]) -> bool:
     return name in names or f"{{{split(name)[0]}}}" in names
 
 
+NONE = Headers()
+
+
 class HeaderReader:
     """Reads the headers of messages of up to `limit` bytes."""
 
@@ -86,7 +89,7 @@ class HeaderReader:
         """The blocks for the next actor and for the ultimate receiver. Raises Undecodable."""
         raw = content.opened(raw, self._reader, self._limit)
         if _has_none(raw.body):
-            return Headers()
+            return NONE
         return self._reader.read(raw.body, raw.media, lambda root: _headers(root, self._keep))
 
 

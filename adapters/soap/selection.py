@@ -33,5 +33,5 @@ def actions(headers: Mapping[bytes, bytes], media: str) -> Iterator[str]:
     """SOAPAction of SOAP 1.1 and the action parameter of 1.2's content type, without quotes; empty ones are none."""
     if action := headers.get(b"soapaction", b"").decode("latin-1").strip().strip("\"'"):
         yield action
-    if (match := _ACTION.search(media)) and (action := (match[1] or match[2] or "").strip()):
+    if "=" in media and (match := _ACTION.search(media)) and (action := (match[1] or match[2] or "").strip()):
         yield action

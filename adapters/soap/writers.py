@@ -91,12 +91,16 @@ def qualified_content(
     return write, lambda value: split_name(value)[1]
 
 
-def leaf(simple: Simple, start: str, end: str) -> Write:
+def leaf(simple: Simple, start: str, end: str, nil: str) -> Write:
+    """A writer of an element with text; `nil` is what it is without a value, "" where it may not be."""
     if simple.named:
-        return _qualified(simple, start, end)
+        return or_nil(_qualified(simple, start, end), nil)
     format = simple.format
+    nothing = or_nil(format, nil)
 
     def write(value: Any) -> str:
+        if value is None:
+            return nothing(value)
         text = format(value)
         if special(text):
             text = escape(text, ESCAPES)
@@ -104,7 +108,7 @@ def leaf(simple: Simple, start: str, end: str) -> Write:
 
     if simple.choices is not None:
         return _ready({text: f"{start}{escaped(text)}{end}" for text in simple.choices}, write)
-    return (lambda value: f"{start}{format(value)}{end}") if simple.safe else write
+    return (lambda value: nothing(value) if value is None else f"{start}{format(value)}{end}") if simple.safe else write
 
 
 def _ready(elements: Mapping[str, str], write: Write) -> Write:

@@ -311,7 +311,7 @@ def test_a_declared_fault_is_decided_on_canonical_fields() -> None:
     ],
 )
 def test_a_segment_is_kept_on_the_incumbent(condition: dict[str, Any], record: dict[str, Any], kept: bool) -> None:
-    assert compiled(keep_incumbent=[condition]).kept(record) is kept
+    assert compiled(keep_incumbent=[condition]).kept([record]) is kept
 
 
 FAILED_WHEN = {"status": [503], "faults": ["Server"], "fields": {"Result.Code": [0, "99", None]}}

@@ -1,5 +1,6 @@
 """Metrics over all processes, dead ones included, and logs that a machine can read."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -7,18 +8,23 @@ import sys
 import textwrap
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.telemetry import exposition
+from gateway.telemetry import BUCKETS, Meters, exposition
 
 ROOT = Path(__file__).parents[2]
 WORKER = """
-    import os, signal, sys
+    import asyncio, os, signal, sys
     from gateway.telemetry import Meters
     meters = Meters()
-    for _ in range(int(sys.argv[1])):
-        meters.answered("loan", "old", "shadow", "incumbent", "shadow", 0.003)
-    meters.answered("loan", "old", "live", "candidate", "live", 7.0)
+    async def answer():
+        for _ in range(int(sys.argv[1])):
+            meters.answered("loan", "old", "shadow", "incumbent", "shadow", 0.003)
+        meters.flush()
+        meters.answered("loan", "old", "live", "candidate", "live", 7.0)
+        await asyncio.sleep(0.5)
+    asyncio.run(answer())
     meters.passed("old", "Ping", "no_route")
     meters.booked("loan", "compared", int(sys.argv[1]))
     if sys.argv[2] == "killed":
@@ -68,6 +74,30 @@ def test_all_processes_are_added_up_and_a_killed_one_is_not_forgotten(tmp_path: 
     assert found[f"{seconds}_bucket", "by=incumbent", "le=0.005", "route=loan"] == 7
     assert found[f"{seconds}_bucket", "by=incumbent", "le=0.002", "route=loan"] == 0
     assert found[f"{seconds}_bucket", "by=candidate", "le=5.0", "route=loan"] == 0
+
+
+def test_what_is_counted_together_is_as_if_each_were_observed_by_itself() -> None:
+    meters, plain = Meters(), Histogram("plain", "Each by itself", buckets=BUCKETS, registry=CollectorRegistry())
+    times = [0.0, 0.0005, *BUCKETS, *(bound + 1e-9 for bound in BUCKETS), 1000.0]
+
+    async def answer() -> None:
+        for seconds in times:
+            meters.answered("loan", "old", "live", "candidate", "live", seconds)
+            plain.observe(seconds)
+
+    asyncio.run(answer())
+    assert bucketed(meters._seconds) == {}, "nothing is written for each"
+    meters.flush()
+    meters.flush()
+    assert bucketed(meters._seconds) == bucketed(plain)
+
+
+def bucketed(histogram: Histogram) -> dict[tuple[str, str], float]:
+    return {
+        (sample.name.rpartition("_")[2], sample.labels.get("le", "")): round(sample.value, 6)
+        for metric in histogram.collect() for sample in metric.samples
+        if sample.value and not sample.name.endswith("_created")
+    }  # fmt: skip
 
 
 def test_without_any_process_the_exposition_is_empty(tmp_path: Path) -> None:

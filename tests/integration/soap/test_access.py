@@ -261,6 +261,7 @@ def test_a_denied_call_is_counted_with_its_reason_and_none_of_its_token(
         async with guarded(tmp_path, TOKENS) as rig:
             await rig.ask(security(text_token(word="hunter2-wrong")))
             await rig.ask(security(digest_token(created=stamp(-4000))))
+            rig.gateway.dispatch._meters.flush()
             samples = [
                 sample for metric in rig.gateway.dispatch._meters.registry.collect() for sample in metric.samples
                 if metric.name == "understudy_calls" and sample.name.endswith("_total")
