@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.services import PATIENCE, free_port, owner
 
-USER, PASSWORD = "understudy", "understudy"
-OPTIONS = ("--no-defaults", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M",
+USER, PASSWORD = "understudy", "not-very-secret"
+OPTIONS = ("--no-defaults", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
            "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-log-file-size=32M")  # fmt: skip
 
 

@@ -5,8 +5,9 @@ answer and status in one transaction; the legacy table is never locked while a m
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +17,13 @@ from adapters.database.asking import Asked
 from adapters.database.calls import Calls
 from adapters.database.config import DatabaseSettings, TableSettings
 from adapters.database.engine import connect
+from adapters.database.outgoing import Estate
 from adapters.database.poller import Poller, together
 from adapters.database.probe import problems
 from adapters.database.rows import RowCodec
+from adapters.database.starting import started
 from adapters.formats import build
-from gateway.contract import Gateway, Incumbent, Stage
+from gateway.contract import DeadLetter, Gateway, Incumbent, Stage, Unfinished
 from gateway.settings import Settings
 
 log = structlog.get_logger()
@@ -30,6 +33,8 @@ class Database:
     """gateway.contract.Adapter for one legacy database."""
 
     Settings: ClassVar[type[Settings]] = DatabaseSettings
+    start = staticmethod(started)
+    """What `understudy init --db` writes."""
 
     def __init__(self, name: str, settings: DatabaseSettings, folder: Path) -> None:
         """`folder` is where understudy.yaml is. Opens no connection. Raises ConfigError."""
@@ -76,6 +81,33 @@ class Database:
     def warnings(self) -> Sequence[str]:
         """Nothing here is weak by itself."""
         return []
+
+    async def leave(self, patience: float) -> Sequence[str]:
+        """Gives back every row that is claimed and drops the side tables; see gateway.contract.Leaves."""
+        return [await asyncio.to_thread(estate.leave, patience) for estate in await self._estates()]
+
+    async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
+        """The rows that were given up, the oldest first; see gateway.contract.Buries."""
+        found = [await asyncio.to_thread(estate.dead, limit) for estate in await self._estates()]
+        letters = sorted(chain.from_iterable(some for _, some in found), key=lambda one: one.since)
+        return sum(count for count, _ in found), letters[:limit]
+
+    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+        """Has rows that were given up tried again; see gateway.contract.Buries. Raises Unfinished."""
+        done = [id for estate in await self._estates() for id in await asyncio.to_thread(estate.resubmit, ids)]
+        if missing := set(ids or ()) - set(done):
+            names = ", ".join(sorted(missing))
+            raise Unfinished(f"{names}: no row that was given up is called so; the others wait again")
+        return done
+
+    async def _estates(self) -> Sequence[Estate]:
+        settings = self._settings
+        return [
+            await asyncio.to_thread(
+                Estate, operation, f"adapters.{self._name}.tables.{operation}", table, self._engine, settings.timezone
+            )
+            for operation, table in settings.tables.items()
+        ]
 
     async def close(self) -> None:
         """Closes every connection."""

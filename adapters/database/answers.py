@@ -65,6 +65,16 @@ class Place:
         if self._status and self._status.claimed is not None:
             self._mark(connection, keys, self._status.new)
 
+    def reopen(self, connection: Connection, keys: Sequence[Key]) -> None:
+        """Has rows with the error status wait again."""
+        status, layout = self._status, self._layout
+        if status and status.error is not None:
+            failed = [layout.source.c[status.column] == status.error]
+            again = {status.column: status.new[0]}
+            set_rows(
+                connection, layout.dialect, layout.key, (), [(key, ()) for key in keys], again, failed, layout.keyed
+            )
+
     def try_grants(self, connection: Connection) -> None:
         """Nothing if the row may be written; no row is meant."""
         column = self._layout.target.c[self._status.column] if self._status else self._layout.key[0]

@@ -41,16 +41,21 @@ class Calls:
 
     def call(self, seen: Seen) -> Call:
         """The call of a row; the same row is the same call, whoever reads it and when. Its key is not in the id."""
-        located = orjson.dumps(seen.key, str)
-        id = hashlib.blake2b(self._prefix + located, digest_size=12).hexdigest()
+        located = locator(seen.key)
+        id = hashlib.blake2b(self._prefix + located.encode(), digest_size=12).hexdigest()
         return Call(
             self.source, self.operation, RowRaw(seen.row), self._codec, timeout=self._timeout, id=id,
-            locator=located.decode(),
+            locator=located,
         )  # fmt: skip
 
 
+def locator(key: Key) -> str:
+    """A row's key as text."""
+    return orjson.dumps(key, str).decode()
+
+
 def located(locator: str) -> Key:
-    """The key in a call's locator."""
+    """The key in a locator."""
     return tuple(orjson.loads(locator))
 
 

@@ -121,13 +121,13 @@ class SideTable:
         self.table = table
         self._layout = layout
         self._lease = layout.settings.claim.lease
-        self._key = [table.c[column.name] for column in layout.key]
+        self.key = [table.c[column.name] for column in layout.key]
         self._dialect = layout.dialect
         self._given = bulk(layout.dialect, [(column.name, column.type) for column in layout.key])
 
     def free(self) -> ColumnElement[bool]:
         """Nobody has a claim on it that counts: `lapsed` says when one no longer does."""
-        ours = and_(*(mine == theirs for mine, theirs in zip(self._key, self._layout.key, strict=True)))
+        ours = and_(*(mine == theirs for mine, theirs in zip(self.key, self._layout.key, strict=True)))
         return ~exists(select(literal(1)).select_from(self.table).where(ours, ~self._lapsed()))
 
     def _lapsed(self) -> ColumnElement[bool]:
@@ -146,17 +146,17 @@ class SideTable:
         self, connection: Connection, keys: Sequence[Key], token: str, until: ColumnElement[int]
     ) -> Mapping[Key, int]:
         assert self._given is not None  # noqa: S101 - asked by take()
-        names = [column.name for column in self._key]
+        names = [column.name for column in self.key]
         fresh = self._fresh(token, until)
         rows = select(*(self._given.c[name] for name in names), *fresh.values())
         # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE.
         statement = _UPSERT[self._dialect](self.table).from_select([*names, *fresh], rows.where(literal(1) == 1))
         again = statement.on_conflict_do_update(
-            index_elements=self._key,
+            index_elements=self.key,
             set_={"us_token": token, "us_lease": until, "us_state": RUN, "us_attempts": self.table.c.us_attempts + 1},
             where=self._lapsed(),
         )
-        found = connection.execute(again.returning(*self._key, self.table.c.us_attempts), {RECORDS: packed(keys)})
+        found = connection.execute(again.returning(*self.key, self.table.c.us_attempts), {RECORDS: packed(keys)})
         return {self._layout.keyed(row[:-1]): row[-1] for row in found}
 
     def _fresh(self, token: str, until: ColumnElement[int]) -> dict[str, ColumnElement[Any]]:
@@ -178,10 +178,10 @@ class SideTable:
         known = {
             self._layout.keyed(row)
             for part in _parts(keys, self._dialect)
-            for row in connection.execute(select(*self._key).where(among(self._key, part, self._dialect)))
+            for row in connection.execute(select(*self.key).where(among(self.key, part, self._dialect)))
         }
         new = [key for key in keys if key not in known]
-        names = [column.name for column in self._key]
+        names = [column.name for column in self.key]
         if not new:
             return
         if self._given is not None:  # MySQL's
@@ -201,13 +201,13 @@ class SideTable:
         """Takes over the claims that have lapsed, and tells all that are now this token's."""
         attempts = self.table.c.us_attempts
         for part in _parts(keys, self._dialect):
-            mine = among(self._key, part, self._dialect) & self._lapsed()
+            mine = among(self.key, part, self._dialect) & self._lapsed()
             connection.execute(
                 update(self.table).where(mine).values(
                     us_token=token, us_lease=until, us_state=RUN, us_attempts=attempts + 1
                 )
             )  # fmt: skip
-        found = connection.execute(select(*self._key, attempts).where(self._mine(token)))
+        found = connection.execute(select(*self.key, attempts).where(self._mine(token)))
         return {self._layout.keyed(row[:-1]): row[-1] for row in found}
 
     def _mine(self, token: str) -> ColumnElement[bool]:
@@ -215,7 +215,7 @@ class SideTable:
 
     def held(self, connection: Connection, token: str) -> set[Key]:
         """The rows that are still this token's, locked in our own table."""
-        return _held(connection, self._layout, self._key, self._mine(token), self.table.c.us_token)
+        return _held(connection, self._layout, self.key, self._mine(token), self.table.c.us_token)
 
     def renew(self, connection: Connection, token: str) -> int:
         """Begins the lease anew."""
@@ -240,12 +240,12 @@ class SideTable:
         self, connection: Connection, token: str, names: Sequence[str], rows: Rows, values: Mapping[str, Any]
     ) -> None:
         mine = [self._mine(token)]
-        set_rows(connection, self._dialect, self._key, names, rows, values, mine, self._layout.keyed)
+        set_rows(connection, self._dialect, self.key, names, rows, values, mine, self._layout.keyed)
 
     def forget(self, connection: Connection, token: str, keys: Collection[Key]) -> None:
         """Removes the claims."""
         for part in _parts(list(keys), self._dialect):
-            mine = self._mine(token) & among(self._key, part, self._dialect)
+            mine = self._mine(token) & among(self.key, part, self._dialect)
             connection.execute(delete(self.table).where(mine))
 
 

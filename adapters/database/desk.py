@@ -60,7 +60,7 @@ class Desk:
 
     def __init__(self, where: str, settings: TableSettings, engine: Engine, timezone: str | None) -> None:
         """Connects. Raises Missing, ConfigError, DatabaseDown."""
-        self._engine = engine
+        self.engine = engine
         self.layout: Layout = reflect(where, settings, engine, timezone)
         self.finder = Finder(self.layout)
         self.place = Place(self.finder)
@@ -72,7 +72,7 @@ class Desk:
         """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
         if self._claims is None:
             if self._settings.claim.columns:
-                self._claims = RowColumns(self.layout, self._engine.dialect)
+                self._claims = RowColumns(self.layout, self.engine.dialect)
             else:
                 side = self._side()
                 self._claims, self._review = side, Review(self.finder, side)
@@ -80,7 +80,7 @@ class Desk:
 
     def _side(self) -> SideTable:
         name = side_table(self._settings)
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             try:
                 table = found(connection, MetaData(), name, f"{self.layout.where}.claim.table")
             except Missing as error:
@@ -93,7 +93,7 @@ class Desk:
 
     def page(self, after: Position | None, limit: int) -> list[Seen]:
         """The rows that wait for whoever answers, in order, behind a position. Changes and locks nothing."""
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             if self.finder.mark:
                 self.finder.mark.look(connection)
             rows = connection.execute(self.finder.page(self.finder.waiting(), limit, after)).all()
@@ -101,12 +101,21 @@ class Desk:
             self.finder.mark.looked(len(rows) == limit)
         return [self._seen(row) for row in rows]
 
+    def rows(self, keys: Sequence[Key]) -> list[Seen]:
+        """These rows as they are now, those that are there."""
+        layout, found = self.layout, list[Seen]()
+        with reading(self.engine) as connection:
+            for part in self._parts(keys):
+                there = select(*layout.columns).where(among(layout.key, part, layout.dialect))
+                found += [self._seen(row) for row in connection.execute(there)]
+        return found
+
     def replies(self, keys: Sequence[Key]) -> tuple[Mapping[Key, RowRaw], set[Key]]:
         """What the incumbent has answered of these rows, and those that are gone."""
         layout = self.layout
         answered: dict[Key, RowRaw] = {}
         there: set[Key] = set()
-        with reading(self._engine) as connection:
+        with reading(self.engine) as connection:
             for part in self._parts(keys):
                 rows = connection.execute(select(*layout.columns).where(among(layout.key, part, layout.dialect)))
                 for row in rows:
@@ -116,10 +125,6 @@ class Desk:
                 if layout.result is not None:
                     answered |= self._results(connection, part)
         return answered, set(keys) - there
-
-    def answered(self, after: Position | None, limit: int, since: Any) -> list[tuple[Seen, RowRaw, Position]]:
-        """Rows that the incumbent has answered, in the order of their answers, each with its reply."""
-        raise NotImplementedError
 
     def _results(self, connection: Connection, keys: Sequence[Key]) -> Mapping[Key, RowRaw]:
         layout = self.layout
@@ -141,15 +146,15 @@ class Desk:
         if isinstance(state, str):
             state = state.rstrip(" ")
         if state in status.done:
-            return RowRaw(self._values(row))
-        return RowRaw(self._values(row), FAILED) if status.error is not None and state == status.error else None
+            return RowRaw(self.values(row))
+        return RowRaw(self.values(row), FAILED) if status.error is not None and state == status.error else None
 
     # Claiming.
 
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""
         claims = self.ready()
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             self._gate(connection)
             if self.finder.mark:
                 self.finder.mark.look(connection)
@@ -162,7 +167,7 @@ class Desk:
     def claim_these(self, keys: Sequence[Key]) -> Taken:
         """Claims those of the rows that still wait and are free, and reads them anew."""
         claims, layout = self.ready(), self.layout
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             rows: list[Seen] = []
             for part in self._parts(keys):
                 ours = [*self.finder.ours(), claims.free(), among(layout.key, part, layout.dialect)]
@@ -194,7 +199,7 @@ class Desk:
     def try_grants(self) -> None:
         """Nothing if we may write what answering needs. Changes nothing: no row is meant. Raises DatabaseDown."""
         claims, token = self.ready(), "nobody"
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             claims.renew(connection, token)
             claims.forget(connection, token, [])
             if self.finder.status or self.layout.result is None:
@@ -202,7 +207,7 @@ class Desk:
 
     def renew(self, token: str) -> int:
         """Begins the lease anew; returns for how many rows."""
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             return self.ready().renew(connection, token)
 
     # Answering.
@@ -213,7 +218,7 @@ class Desk:
 
         A value that the database refuses costs no other row its answer."""
         claims = self.ready()
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             held = claims.held(connection, taken.token)
             answers = {key: answer for key, answer in ended.answers.items() if key in held}
             refusals: dict[Key, str] = {}
@@ -289,7 +294,7 @@ class Desk:
         self.ready()
         if self._review is None or self._settings.batch is None:
             return ()
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             return self._review.look(connection)
 
     def give_back(self) -> int:
@@ -297,7 +302,7 @@ class Desk:
         self.ready()
         if self._review is None:
             return 0
-        with writing(self._engine) as connection:
+        with writing(self.engine) as connection:
             keys = self._review.give_back(connection)
             self.place.release(connection, keys)
         return len(keys)
@@ -305,10 +310,11 @@ class Desk:
     # Helping.
 
     def _seen(self, row: Any) -> Seen:
-        return Seen(key_of(self.layout, row), position(self.layout, row), self._values(row))
+        return Seen(key_of(self.layout, row), position(self.layout, row), self.values(row))
 
-    def _values(self, row: Any) -> Payload:
-        return {name: step(value) for (name, step), value in zip(self.layout.readers, row, strict=True)}
+    def values(self, row: Any) -> Payload:
+        """A row of the source, or one that begins with its columns, as a message."""
+        return {name: step(value) for (name, step), value in zip(self.layout.readers, row, strict=False)}
 
     def _parts(self, keys: Sequence[Key]) -> Sequence[Sequence[Key]]:
         size = min(1000, chunk(self.layout.dialect, len(self.layout.key)))

@@ -62,8 +62,10 @@ class Layout:
         return writer(self.target.c[name], self.zone, self.dialect)(value)
 
 
-def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str | None) -> Layout:
-    """The layout of a table as the database has it now. Raises Missing with every problem, DatabaseDown."""
+def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str | None, typed: bool = False) -> Layout:
+    """The layout of a table as the database has it now; `typed` keeps the types that SQLite only claims to have.
+
+    Raises Missing with every problem, DatabaseDown."""
     zone = ZoneInfo(timezone) if timezone else None
     with translated(), engine.connect() as connection:
         metadata = MetaData()
@@ -88,7 +90,7 @@ def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str |
     layout.readers = _readers(layout.columns, zone)
     layout.result_readers = _readers(list(result.c), zone) if result is not None else ()
     _check(layout)
-    if layout.dialect == "sqlite":
+    if layout.dialect == "sqlite" and not typed:
         _untyped(source, *([result] if result is not None else []))
     return layout
 

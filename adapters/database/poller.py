@@ -16,6 +16,7 @@ from adapters.database.calls import Calls, merged, sorted_out
 from adapters.database.config import DatabaseSettings, TableSettings
 from adapters.database.desk import Desk, Ended, Taken
 from adapters.database.engine import DatabaseDown, RowRefused
+from adapters.database.hindsight import Hindsight
 from adapters.database.leader import Leader
 from adapters.database.listen import listening
 from adapters.database.pace import Pace
@@ -51,6 +52,7 @@ class Poller:
         self._schedule = Schedule(self._table.batch, self._table.claim.lease)
         self._desk: Desk | None = None
         self._watch: Watch | None = None
+        self._answered: Hindsight | None = None
         self._reviewed = 0.0
         self._released = utc()
 
@@ -97,6 +99,8 @@ class Poller:
 
     async def _beside_batch(self, gateway: Gateway, desk: Desk, stage: Stage) -> int:
         leads = await self._leader.leads(gateway)
+        if self._table.read == "answered":
+            return await self._hindsight(gateway, desk) if leads else 0
         now = utc()
         claiming = stage >= Stage.CANARY and not self._schedule.closed(now)
         found = 0
@@ -105,6 +109,15 @@ class Poller:
         if stage is Stage.LIVE:
             return found + (await self._claim(gateway, desk) if claiming else 0)
         return found + (await self._sort(gateway, desk, claiming) if leads else 0)
+
+    async def _hindsight(self, gateway: Gateway, desk: Desk) -> int:
+        """Reads what the batch has answered since the last look."""
+        if self._answered is None:
+            self._answered = Hindsight(desk, self._calls, self._settings.poll.reconcile)
+        answered = self._answered
+        rows = await self._run(lambda: answered.page(self._table.size))
+        replies, _ = await self._run(lambda: desk.replies([row.key for row in rows]))
+        return await answered.tell(gateway, rows, replies)
 
     async def _sort(self, gateway: Gateway, desk: Desk, claiming: bool) -> int:
         """Reads on, has what the batch answers witnessed, and answers what is the candidate's."""

@@ -281,16 +281,25 @@ def _wsdl(
 @app.command("init")
 def _init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],
-    wsdl: Annotated[str, typer.Option("--wsdl", metavar="FILE_OR_URL", help="The service's own WSDL.")],
-    endpoint: Annotated[str, typer.Option("--endpoint", metavar="URL", help="Where the service answers today.")],
+    wsdl: Annotated[str | None, typer.Option("--wsdl", metavar="FILE_OR_URL", help="The service's own WSDL.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", metavar="URL", help="Where the service answers today.")
+    ] = None,
     operation: Annotated[
         str | None, typer.Option("--operation", metavar="NAME", help="The one that the commented route maps.")
     ] = None,
+    db: Annotated[str | None, typer.Option("--db", metavar="URL", help="Instead: a legacy database.")] = None,
+    table: Annotated[str | None, typer.Option("--table", metavar="NAME", help="Its table or view.")] = None,
+    key: Annotated[list[str] | None, typer.Option("--key", metavar="COLUMN", help="Of a view, each.")] = None,
 ) -> None:
-    """Writes a configuration that passes every operation of a SOAP service through, to begin with."""
-    from gateway.cli.init import init
+    """Writes a configuration that passes a SOAP service through, or only reads a table, to begin with."""
+    from gateway.cli import init
 
-    init(wsdl, endpoint, folder, operation)
+    if db and table and not wsdl:
+        return init.database(db, table, key or (), folder)
+    if db or table or not (wsdl and endpoint):
+        raise ConfigError("say --wsdl and --endpoint of a service, or --db and --table of a database")
+    init.soap(wsdl, endpoint, folder, operation)
 
 
 AdapterName = Annotated[str, typer.Argument(metavar="ADAPTER", help="An adapter of the configuration.")]

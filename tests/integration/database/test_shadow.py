@@ -106,3 +106,20 @@ def test_off_reads_nothing_into_the_ledger_unless_it_is_to_record(legacy: Legacy
             await seen(gateway, seen=10, **{"not_observable:recorded": 10})
 
     asyncio.run(case())
+
+
+def test_rows_may_be_read_only_once_they_are_answered(legacy: Legacy, tmp_path: Path) -> None:
+    answered = {"column": "id", "back": 5000}
+
+    async def case() -> None:
+        legacy.apply(range(1, 151))
+        legacy.batch()
+        legacy.apply([1000])  # that waits is nothing to this one
+        values = adapter(legacy, batch=BATCH, read="answered", answered=answered, size=40)
+        async with running(config(values, stage="shadow"), tmp_path) as gateway:
+            await seen(gateway, seen=150, compared=150)
+            legacy.apply([1100, 1101])
+            legacy.batch()
+            await seen(gateway, seen=153, compared=153)
+
+    asyncio.run(case())

@@ -1,0 +1,74 @@
+"""Rows that were given up are found and tried again; the adapter goes without a trace."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect
+
+from adapters.database import Database
+from adapters.database.claims import SideTable
+from adapters.database.desk import Desk
+from gateway.contract import Unfinished
+from tests.inprocess import running
+from tests.integration.database.configured import STATUS, adapter, config, settings
+from tests.integration.database.legacy_tables import Legacy
+
+CLAIMED = {"status": {**STATUS["status"], "claimed": "MODEL"}}
+
+
+def test_a_row_that_was_given_up_is_shown_and_tried_again(legacy: Legacy, tmp_path: Path) -> None:
+    async def case() -> None:
+        legacy.claims(settings(legacy))
+        legacy.apply([1], amount=-5)
+        async with running(config(adapter(legacy, claim={"attempts": 1})), tmp_path) as gateway:
+            await gateway.until(lambda: legacy.states() == {"ERROR": 1})
+        bank = Database("bank", settings(legacy), tmp_path)
+        count, [letter] = await bank.dead(10)
+        assert (count, letter.id, letter.reason) == (1, "Score/[1]", "CandidateFailed")
+        assert letter.properties == {"attempts": "1"} and b'"branch":"B1"' in letter.body
+        with pytest.raises(Unfinished, match=r"Score/\[2\]"):
+            await bank.resubmit(["Score/[1]", "Score/[2]"])
+        assert legacy.states() == {"NEW": 1} and legacy.side() == []
+        await bank.close()
+
+    asyncio.run(case())
+
+
+def test_leaving_gives_back_what_is_claimed_and_drops_the_side_table(legacy: Legacy, tmp_path: Path) -> None:
+    async def case() -> None:
+        short = settings(legacy, find=CLAIMED, claim={"lease": "1s"})
+        legacy.claims(short)
+        legacy.apply(range(1, 11))
+        bank = Database("bank", short, tmp_path)
+        assert len(Desk("here", short.tables["Score"], legacy.engine, None).claim(4).rows) == 4
+        assert legacy.states() == {"NEW": 6, "MODEL": 4}
+        with pytest.raises(Unfinished, match="4 rows are being worked on"):
+            await bank.leave(0)
+        [said] = await bank.leave(10)
+        assert "gave back 4" in said and legacy.states() == {"NEW": 10}
+        assert not inspect(legacy.engine).has_table("understudy_loans")
+        assert "nothing to do" in (await bank.leave(0))[0]
+        await bank.close()
+
+    asyncio.run(case())
+
+
+def test_a_lease_that_has_ended_is_taken_over_and_its_writer_changes_nothing(legacy: Legacy) -> None:
+    short = settings(legacy, claim={"lease": "1s"})
+    legacy.claims(short)
+    legacy.apply(range(1, 4))
+    one, two = (Desk("here", short.tables["Score"], legacy.engine, None) for _ in range(2))
+    first = one.claim(10)
+    assert two.claim(10).rows == ()
+    assert isinstance(one.ready(), SideTable)
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE understudy_loans SET us_lease = 1")
+    second = two.claim(10)
+    assert [row.attempts for row in second.rows] == [2, 2, 2]
+    from adapters.database.desk import Ended
+
+    assert one.renew(first.token) == 0
+    assert one.answer(first, Ended({row.key: {"decision": "R"} for row in first.rows})) == (0, [])
+    assert two.answer(second, Ended({row.key: {"decision": "A"} for row in second.rows})) == (3, [])
+    assert {row["decision"] for row in legacy.rows()} == {"A"} and legacy.side() == []
