@@ -36,6 +36,11 @@ def model(kind: str) -> type[Any]:
     return _component("model", kind, MODELS, "understudy.models")
 
 
+def formats() -> Any:
+    """What `understudy formats` uses of the message formats."""
+    return importlib.import_module("adapters.formats.explain")
+
+
 def ours() -> None:
     """Nothing if the packages gateway, adapters and models are Understudy's own. Raises ConfigError naming each that
     another project shadows: their names are common."""

@@ -8,14 +8,29 @@ beside it where a format has those; so a value of the second record stands at `(
 looks like is the application's affair: a format gives it as any other payload.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from adapters.formats.config import FormatChoice, FormatSettings, media_of
+from adapters.formats.config import (
+    CopybookSettings,
+    CsvSettings,
+    FixedSettings,
+    FormatChoice,
+    FormatSettings,
+    JsonSettings,
+    MessagePackSettings,
+    SoapSettings,
+    XmlSettings,
+    media_of,
+)
+from adapters.formats.copybook import copybook
+from adapters.formats.csv import Csv
+from adapters.formats.fixed import fixed
 from adapters.formats.json import Json
+from gateway.contract import ConfigError, Payload, Undecodable
 from gateway.contract import Path as PayloadPath
-from gateway.contract import Payload, Undecodable
 
 __all__ = ["Format", "FormatChoice", "FormatSettings", "Formats", "build"]
 
@@ -59,4 +74,39 @@ class Formats:
 
 def build(settings: FormatSettings, folder: Path) -> Format:
     """The format that is configured; reads what it refers to. Raises ConfigError, with file and line."""
-    return Json(settings)
+    if isinstance(settings, JsonSettings):
+        return Json(settings)
+    if isinstance(settings, CsvSettings):
+        return Csv(settings)
+    if isinstance(settings, FixedSettings):
+        return fixed(settings)
+    if isinstance(settings, CopybookSettings):
+        return copybook(settings, folder)
+    with _installed(settings):
+        return _with_library(settings, folder)
+
+
+def _with_library(settings: MessagePackSettings | SoapSettings | XmlSettings, folder: Path) -> Format:
+    """A format whose library loads only where it is configured."""
+    if isinstance(settings, MessagePackSettings):
+        from adapters.formats.messagepack import MessagePack
+
+        return MessagePack(settings)
+    if isinstance(settings, SoapSettings):
+        from adapters.formats.soap import Soap
+
+        return Soap(settings, folder)
+    from adapters.formats.xml import xml
+
+    return xml(settings, folder)
+
+
+@contextmanager
+def _installed(settings: MessagePackSettings | SoapSettings | XmlSettings) -> Iterator[None]:
+    """Says what to install where a library is missing."""
+    extra = "messagepack" if isinstance(settings, MessagePackSettings) else "soap"
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        needed = f'pip install "understudy-gateway[{extra}]"'
+        raise ConfigError(f"the format {settings.type!r} needs {error.name}: {needed}") from error

@@ -8,11 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.formats.amending import Edit, edited, listed, spelled
+from adapters.formats.bounds import DEPTH, refuse_large, rooted
 from adapters.formats.config import JsonSettings
 from gateway.contract import Path, Payload, Undecodable, Unencodable
 
-DEPTH = 64
-"""Objects and arrays inside of each other."""
 MOST_DIGITS = 300
 """Of a number written out; what is longer has an exponent."""
 
@@ -30,10 +29,9 @@ _decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 class Json:
     """UTF-8, or UTF-16 and UTF-32 as they can be told apart. Of a repeated name the last one counts."""
 
-    media = "application/json"
-
     def __init__(self, settings: JsonSettings | None = None) -> None:
         settings = settings or JsonSettings()
+        self.media = settings.media or "application/json"
         self._limit = settings.max_decode
         self._many = settings.many
 
@@ -43,8 +41,7 @@ class Json:
         return found
 
     def _parsed(self, body: bytes) -> tuple["_Text", dict[str, Any]]:
-        if len(body) > self._limit:
-            raise Undecodable(f"The message has {len(body)} bytes, {self._limit} are decoded at most.", "too_large")
+        refuse_large(body, self._limit)
         text = _Text(body)
         if _depth(text.utf8()) > DEPTH:
             raise Undecodable(f"The message is nested deeper than {DEPTH}.", "too_deep")
@@ -54,16 +51,7 @@ class Json:
             raise Undecodable(f"not JSON: {_told(error)}") from None
         if _BLANK.match(text.value, end).end() != len(text.value):  # type: ignore[union-attr]  # it matches the empty text
             raise Undecodable(f"not JSON: something follows at character {end}")
-        return text, self._rooted(found)
-
-    def _rooted(self, found: Any) -> dict[str, Any]:
-        if not self._many:
-            if not isinstance(found, dict):
-                raise Undecodable("the message is not a JSON object")
-            return found
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise Undecodable("the message is not a JSON array of objects")
-        return {"records": found}
+        return text, rooted(found, self._many)
 
     def write(self, payload: Payload) -> bytes:
         """The object in ASCII, other characters escaped. Raises Unencodable."""

@@ -1,6 +1,6 @@
 """Replaces values in a reply's bytes in place: leaf elements, whole lists of them, attributes. Nothing else changes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -22,16 +22,27 @@ def amended(raw: Raw, response: Element, changes: Mapping[Path, Any]) -> Raw:
     A path is not in the reply: refused. A shorter list removes elements, a longer one repeats the last."""
     if not changes:
         return raw
+    return replace(raw, body=_amended(raw.body, raw.media, response, changes, _body_child))
+
+
+def document(body: bytes, media: str, root: Element, changes: Mapping[Path, Any]) -> bytes:
+    """The same of a document that is this element itself, without an envelope."""
+    return _amended(body, media, root, changes, lambda found: found)
+
+
+def _amended(
+    body: bytes, media: str, element: Element, changes: Mapping[Path, Any], find: Callable[[Span], Span]
+) -> bytes:
     try:
-        text = Text.of(raw.body, raw.media)
-        child = _body_child(spans(text.data))
+        text = Text.of(body, media)
+        child = find(spans(text.data))
     except Undecodable as error:
         raise Unencodable(f"The reply cannot be amended. {error}") from None
-    if child.name != response.name:
-        raise Unencodable(f"The reply has {child.name[1]} in its Body, expected is {response.name[1]}.")
-    edits = [edit for path, value in changes.items() for edit in _Amendment(text.data, path).at(child, response, value)]
+    if child.name != element.name:
+        raise Unencodable(f"The reply has {child.name[1]}, expected is {element.name[1]}.")
+    edits = [edit for path, value in changes.items() for edit in _Amendment(text.data, path).at(child, element, value)]
     _refuse_overlaps(edits)
-    return replace(raw, body=text.edited(edits))
+    return text.edited(edits)
 
 
 def _body_child(root: Span) -> Span:

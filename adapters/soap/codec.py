@@ -95,8 +95,8 @@ class OperationCodec:
     def _compiled(self, element: Element, encoded: bool) -> Mapping[str, Write]:
         """Writers by SOAP version; encoded messages differ by it."""
         if encoded:
-            return {version: _rooted(element, version) for version in ENVELOPES}
-        return dict.fromkeys(ENVELOPES, _rooted(element, ""))
+            return {version: rooted(element, version) for version in ENVELOPES}
+        return dict.fromkeys(ENVELOPES, rooted(element, ""))
 
     def request(self, raw: Raw) -> Payload:
         """The decoded request. Raises Undecodable."""
@@ -108,7 +108,7 @@ class OperationCodec:
     def _read_request(self, root: Any, read: ReadElement) -> Payload:
         child = self._body_child(root, self._encodes_request)
         _expect(child, self._request_tag)
-        return _read(read, _whole(child) if self._encodes_request else child)
+        return read_element(read, _whole(child) if self._encodes_request else child)
 
     def reply(self, raw: Raw) -> Outcome:
         """Values, a declared fault as Refusal, all that is technical as Opaque. Raises Undecodable."""
@@ -139,27 +139,27 @@ class OperationCodec:
         if not _is_well(status):
             return Opaque(f"http:{status}")
         _expect(child, self._response_tag)
-        return Values(_read(self._response, _whole(child) if self._encodes_response else child))
+        return Values(read_element(self._response, _whole(child) if self._encodes_response else child))
 
     def _read_response(self, root: Any, read: ReadElement) -> Payload:
         child = self._body_child(root, encoded=False)
         _expect(child, self._response_tag)
-        return _read(read, child)
+        return read_element(read, child)
 
     def encode(self, outcome: Values | Refusal, call: Call) -> Raw:
         """The answer in the SOAP version of the call: status 200, a declared fault 500. Raises Unencodable."""
         version = self.version(call.raw.body)
-        return self._refuse(outcome, version) if isinstance(outcome, Refusal) else self.answer(outcome.fields, version)
+        return self.refuse(outcome, version) if isinstance(outcome, Refusal) else self.answer(outcome.fields, version)
 
     def answer(self, fields: Payload, version: str) -> Raw:
         """The response with this payload. Raises Unencodable."""
-        content = _written(self._writers[version], fields, self.messages.response)
+        content = written_element(self._writers[version], fields, self.messages.response)
         return Raw(enveloped(version, content), MEDIA[version], 200)
 
     def ask(self, fields: Payload, version: str = "") -> Raw:
         """A request with this payload, by default in the first SOAP version that is bound. Raises Unencodable."""
         version = version or self.versions[0]
-        content = _written(self._request_writers[version], fields, self.messages.request)
+        content = written_element(self._request_writers[version], fields, self.messages.request)
         return Raw(enveloped(version, content), MEDIA[version])
 
     def amend(self, raw: Raw, changes: Mapping[Path, Any]) -> Raw:
@@ -194,9 +194,10 @@ class OperationCodec:
         if known is None:
             return Opaque(f"fault:{code}")
         name, read = known
-        return Refusal(name, reason, _read(read, _whole(child) if self._encodes_response else child))
+        return Refusal(name, reason, read_element(read, _whole(child) if self._encodes_response else child))
 
-    def _refuse(self, outcome: Refusal, version: str) -> Raw:
+    def refuse(self, outcome: Refusal, version: str) -> Raw:
+        """The fault of a refusal, with status 500. Raises Unencodable."""
         detail = self.detail(outcome, version)
         return Raw(fault_body(version, "Server", outcome.message or outcome.code, detail), MEDIA[version], 500)
 
@@ -206,10 +207,10 @@ class OperationCodec:
         if writers is None:
             known = ", ".join(self._fault_writers) or "none"
             raise Unencodable(f"The WSDL declares no fault {outcome.code!r} for this operation; declared: {known}.")
-        return _written(writers[version], outcome.detail, self.messages.faults[outcome.code])
+        return written_element(writers[version], outcome.detail, self.messages.faults[outcome.code])
 
 
-def _rooted(element: Element, encoding: str) -> Write:
+def rooted(element: Element, encoding: str) -> Write:
     """A writer of the element with every namespace that it needs declared in its start tag."""
     encoder = Encoder(encoding)
     encoder.root(element)
@@ -233,7 +234,8 @@ def _whole(child: Any) -> Any:
     return resolved(body, child)
 
 
-def _read(read: ReadElement, node: Any) -> Payload:
+def read_element(read: ReadElement, node: Any) -> Payload:
+    """The payload of an element. Raises Undecodable with the path of what is wrong."""
     try:
         value = read(node)
     except Flaw as flaw:
@@ -245,7 +247,8 @@ def _read(read: ReadElement, node: Any) -> Payload:
     return value if isinstance(value, Mapping) else {"#text": value}
 
 
-def _written(write: Write, fields: Payload, element: Element) -> str:
+def written_element(write: Write, fields: Payload, element: Element) -> str:
+    """The element of a payload. Raises Unencodable with the path of what is wrong."""
     value = fields if isinstance(element.type, Complex) else fields.get("#text", fields)
     try:
         return write(value)

@@ -88,7 +88,7 @@ def load(path: Path, max_decode: int = MAX_DECODE) -> Contract:
 
     A WSDL of which nothing can be served is no error: all its calls are passed through."""
     documents = read_documents(path)
-    declared, repairs = _declarations(documents)
+    declared, repairs = declarations(documents)
     schema = Schema(declared)
     definitions = Definitions(documents)
     try:
@@ -116,8 +116,8 @@ def load(path: Path, max_decode: int = MAX_DECODE) -> Contract:
     return Contract(operations, unserved, documents, listed + rest, repairs, elements, actions)
 
 
-def _declarations(documents: Sequence[Document]) -> tuple[Declarations, tuple[str, ...]]:
-    """All that the schemas declare, and what had to be put right for it."""
+def declarations(documents: Sequence[Document]) -> tuple[Declarations, tuple[str, ...]]:
+    """All that the schemas declare, and a sentence for each thing that had to be put right."""
     declared = Declarations()
     repairs = [repair for document in documents for repair in document.repairs]
     for document in documents:

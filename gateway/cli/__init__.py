@@ -278,6 +278,30 @@ def _wsdl(
     raise typer.Exit(wsdl.wsdl(files, json))
 
 
+@app.command("formats")
+def _formats(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A copybook, or YAML with `format:` as an adapter has it.")
+    ],
+    decode: Annotated[
+        Path | None, typer.Option("--decode", metavar="RECORDS", help="Prints each record as a JSON object.")
+    ] = None,
+    encode: Annotated[
+        Path | None, typer.Option("--encode", metavar="PAYLOAD.json", help="Prints the records of JSON objects.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", metavar="NAME", help="Of a copybook's records; cp037 if left out.")
+    ] = None,
+    record: Annotated[
+        str | None, typer.Option("--record", metavar="NAME", help="The level-01 record, where there are several.")
+    ] = None,
+) -> None:
+    """Shows where each field of a copybook's records stands, or decodes and encodes messages of any format."""
+    from gateway.cli import formats
+
+    formats.formats(file, decode, encode, encoding, record)
+
+
 @app.command("init")
 def _init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],

@@ -18,7 +18,10 @@ from tests.packaging.tree import PACKAGES, ROOT
 FILES = ("build.txt", "run.txt", "dev.txt")
 PROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: Mapping[str, list[str]] = PROJECT["project"]["optional-dependencies"]
-SHIPPED = [*PROJECT["project"]["dependencies"], *EXTRAS["soap"], *EXTRAS["demo"], *EXTRAS["postgresql"]]
+SHIPPED = [
+    *PROJECT["project"]["dependencies"], *EXTRAS["soap"], *EXTRAS["demo"], *EXTRAS["postgresql"],
+    *EXTRAS["messagepack"],
+]  # fmt: skip
 
 
 def entries(name: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from adapters.database.config import DatabaseSettings
+from adapters.formats.config import Choice
 from adapters.memory import MemorySettings
 from adapters.soap.config import SoapSettings
 from gateway import telemetry
@@ -24,9 +25,16 @@ from models.process import BentoSettings
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 SECTIONS = (
-    Config, Route, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band, Condition,
-    Compare, Segment, Cost, CostPair, KnownDifference, Noise,
+    Choice, Config, Route, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band,
+    Condition, Compare, Segment, Cost, CostPair, KnownDifference, Noise,
 )  # fmt: skip
+
+
+def sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Every class that derives from this one."""
+    for below in model.__subclasses__():
+        yield below
+        yield from sections(below)
 
 
 def settings(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tuple[str, str]]:
@@ -37,7 +45,7 @@ def settings(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[tup
     for name, field in model.model_fields.items():
         yield model.__name__, field.alias or name
         for inner in re.findall(r"(?:gateway|adapters|models)\.[\w.]+\.(\w+)", str(field.annotation)):
-            for below in Settings.__subclasses__():
+            for below in sections(Settings):
                 if below.__name__ == inner:
                     yield from settings(below, seen)
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.formats import FormatChoice, Formats
+from adapters.formats.bounds import DEPTH
 from adapters.formats.config import JsonSettings
-from adapters.formats.json import DEPTH, Json
+from adapters.formats.json import Json
 from gateway.contract import Undecodable, Unencodable
 
 _scalars = (
