@@ -13,6 +13,7 @@ from gateway.contract import ConfigError
 from gateway.settings import Settings
 
 ADAPTERS: Mapping[str, str] = {
+    "amqp": "adapters.amqp:Amqp",
     "database": "adapters.database:Database",
     "memory": "adapters.memory:Memory",
     "soap": "adapters.soap:Soap",
@@ -21,7 +22,7 @@ MODELS: Mapping[str, str] = {
     "bentoml": "models.process:Bento",
     "python": "models.local:Local",
 }
-EXTRAS: Mapping[str, str] = {"soap": "soap"}
+EXTRAS: Mapping[str, str] = {"amqp": "amqp", "soap": "soap"}
 """What to install for a component that needs more than Understudy itself."""
 PACKAGES = ("gateway", "adapters", "models")
 

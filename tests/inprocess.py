@@ -45,7 +45,8 @@ class InProcess:
         self.links = Links(assembly.models(self.loaded), {})
         self.socket = str(Path(mkdtemp(prefix="understudy-test-")) / "observer.sock")
         self.pipe = Pipe("worker.1", self.socket, self.loaded.config.observer.buffer)
-        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, Meters(), Once(self.engine), Kept(self.engine))
+        self.meters = Meters()
+        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, self.meters, Once(self.engine), Kept(self.engine))
         self.dispatch.caps = Caps(known=True)
         self.stop = asyncio.Event()
         self.observer: Observer | None = None

@@ -23,6 +23,7 @@ from gateway.contract import Adapter, Call, Codec, Raw, Refusal, Values
 from gateway.contract import Path as PayloadPath
 from tests.integration.wire import answering, legacy_server, ok, silent
 from tests.load import envelopes
+from tests.spec import broker
 
 ADAPTER, ROUTE = "one", "route"
 EXAMPLE = Path(str(example.__path__[0]))
@@ -291,4 +292,29 @@ def database() -> Specimen:
     )  # fmt: skip
 
 
-SPECIMENS: Sequence[Callable[[], Specimen]] = (partial(lambda: MEMORY), soap, database)
+@asynccontextmanager
+async def _worker(mode: str) -> AsyncIterator[Asked]:
+    async with broker.worker(mode) as (settings, count):
+        yield Known(settings, count)
+
+
+@cache
+def amqp() -> Specimen:
+    """A queue. How it is read is a matter of tests/integration/amqp: the worker is never asked again there."""
+    paths = {"code": "Error.Code", "message": "Error.Text"}
+    return Specimen(
+        kind="amqp",
+        settings={"addresses": ["amqp://127.0.0.1:1"], "user": "guest", "password": "guest", "operations": {
+            "Score": {"queue": "loans", "format": "json", "refusal": paths}}},
+        operation="Score",
+        request=MEMORY.request,
+        reply=Raw(broker.REPLY, "application/json"),
+        outcomes=[MEMORY.outcomes[0], MEMORY.outcomes[1], Values({}), Refusal("TooMuch", "Much.", {"Limit": 5})],
+        changes={("Decision",): "R", ("Score",): 7},
+        amended=broker.REPLY.replace(b'"A"', b'"R"').replace(b"950.50", b"7"),
+        missing=("Limit",),
+        incumbent=_worker,
+    )  # fmt: skip
+
+
+SPECIMENS: Sequence[Callable[[], Specimen]] = (partial(lambda: MEMORY), soap, database, amqp)

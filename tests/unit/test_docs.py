@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from adapters.amqp.config import AmqpSettings
 from adapters.database.config import DatabaseSettings
 from adapters.formats.config import Choice
 from adapters.memory import MemorySettings
@@ -25,8 +26,8 @@ from models.process import BentoSettings
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 SECTIONS = (
-    Choice, Config, Route, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings, Rule, Band,
-    Condition, Compare, Segment, Cost, CostPair, KnownDifference, Noise,
+    Choice, Config, Route, AmqpSettings, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings,
+    Rule, Band, Condition, Compare, Segment, Cost, CostPair, KnownDifference, Noise,
 )  # fmt: skip
 
 

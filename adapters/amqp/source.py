@@ -1,0 +1,88 @@
+"""The fetching side: reads the queues of one adapter for as long as the gateway runs."""
+
+import asyncio
+from collections.abc import Sequence
+
+from adapters.amqp.broker import Broker
+from adapters.amqp.channel import opened
+from adapters.amqp.config import Operation
+from adapters.amqp.connection import Connection
+from adapters.amqp.consumer import Consumer
+from adapters.amqp.forward import Forward
+from adapters.amqp.intake import Intake
+from adapters.amqp.tap import Tapped
+from gateway.contract import Gateway
+
+WAY_OUT = 10.0
+"""Seconds that reading waits for the connection that publishes, before it begins anew."""
+MORE = 5
+"""Deliveries beyond ours after which the broker itself puts a message aside, should no worker live long enough."""
+
+
+class AmqpSource:
+    """gateway.contract.Source for the queues and taps of one adapter."""
+
+    def __init__(
+        self, broker: Broker, operations: dict[str, Operation], intakes: Sequence[Intake], taps: Sequence[Tapped],
+        forward: Forward | None,
+    ) -> None:  # fmt: skip
+        self._broker = broker
+        self._operations = operations
+        self._intakes = intakes
+        self._taps = taps
+        self._forward = forward
+        self._consumers = [
+            Consumer(operations[one.operation].queue or "", broker.settings.prefetch, one.take) for one in intakes
+        ]
+        broker.reading_ready.append(self._prepare)
+
+    async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
+        """Reads until `stop` is set; then what is being answered is answered, and all else goes back to its queue.
+
+        At least once: a request is acknowledged only when its answer, or the request itself in the worker's queue or
+        among the dead letters, is confirmed by the broker."""
+        for link in (self._broker.writing, *([self._broker.reading] if self._intakes or self._taps else [])):
+            link.start()
+        await stop.wait()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        for consumer in self._consumers:
+            await consumer.stop()
+        for tap in self._taps:
+            await tap.stop()
+        for intake in self._intakes:
+            intake.stop()
+        if self._forward:
+            self._forward.abandon()
+            await self._forward.stop()
+        while any(intake.busy for intake in self._intakes) or any(tap.busy for tap in self._taps):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # it ends with whichever confirm is the last: nothing sets one event for that
+        await asyncio.sleep(0)  # the last acknowledgements are written at the end of a tick
+        await self._broker.close()
+
+    async def _prepare(self, connection: Connection) -> None:
+        """Has the queues that are ours there, and reads all, once there is a way out for the answers. Raises Lost."""
+        await self._broker.writing.connection(WAY_OUT)
+        for operation in self._operations.values():
+            if operation.declare and operation.queue:
+                await self._declare(connection, operation)
+        for tap in self._taps:
+            await tap.prepare(connection)
+        for consumer in self._consumers:
+            await consumer.start(connection)
+
+    async def _declare(self, connection: Connection, operation: Operation) -> None:
+        channel = await opened(connection)
+        arguments: dict[str, str | int | None] = {
+            "x-queue-type": operation.declare, "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": self._broker.dead_letters,
+        }  # fmt: skip
+        if operation.declare == "quorum":
+            arguments["x-delivery-limit"] = self._broker.settings.deliveries + MORE
+        await channel.ask(channel.raw.queue_declare, queue=operation.queue, durable=True, arguments=arguments)
+        for place in operation.bind:
+            await channel.ask(
+                channel.raw.queue_bind, queue=operation.queue, exchange=place.exchange, routing_key=place.routing_key
+            )
+        await channel.close()
