@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from gateway.contract import Model, ModelUnavailable, Prediction, Row, RowError
+from gateway.garbage import search_rarely
 from models.credit.data import load
 from models.credit.train import chosen, fit, train
 from models.process import Bento, BentoSettings
@@ -48,6 +49,7 @@ def run() -> dict[str, Any]:
 async def _measured(folder: Path) -> dict[str, Any]:
     rows = [dict(each.row) for each in load()]
     right = fit(chosen("half")).predict(rows)
+    search_rarely()  # as workers and observers do
     async with _served(folder) as models:
         rounds: dict[tuple[str, int], list[_Round]] = {key: [] for key in CALLS}
         for _ in range(ROUNDS):

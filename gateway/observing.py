@@ -22,6 +22,7 @@ from gateway.books import Books
 from gateway.config import Loaded, parse
 from gateway.contract import ConfigError
 from gateway.control import Orders, orders, report
+from gateway.garbage import search_rarely
 from gateway.link import Links
 from gateway.observer import Observer
 from gateway.recorder import Recorder
@@ -221,7 +222,9 @@ async def run(control: socket.socket, listener: socket.socket) -> None:
     """The observer's life."""
     further = orders(control)
     first = await anext(further)
-    await Observing(first, control).serve(listener, further)
+    observing = Observing(first, control)
+    search_rarely()
+    await observing.serve(listener, further)
 
 
 def yield_to_callers(nice: int) -> None:

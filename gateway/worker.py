@@ -19,6 +19,7 @@ from gateway.contract import ASGI, ConfigError, Stage
 from gateway.control import Orders, orders, report
 from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
+from gateway.garbage import search_rarely
 from gateway.health import health
 from gateway.kept import Kept
 from gateway.link import Links
@@ -177,7 +178,9 @@ async def run(control: socket.socket, data: socket.socket) -> None:
     """A worker's life."""
     further = orders(control)
     first = await anext(further)
-    await Worker(first, control).serve(data, further)
+    worker = Worker(first, control)
+    search_rarely()
+    await worker.serve(data, further)
 
 
 def main() -> None:
