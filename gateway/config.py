@@ -12,6 +12,8 @@ from gateway import registry
 from gateway.comparison import Comparison, Cost, KnownDifference, Noise, Segmented
 from gateway.contract import ConfigError, Stage
 from gateway.document import Document, Reading, decode
+from gateway.limits import Guard
+from gateway.plan import Plan
 from gateway.records import Records
 from gateway.rules import (
     AnswerRules,
@@ -52,6 +54,8 @@ class Route(Settings):
     """Records told apart: agreement is told for each, and tolerances may differ."""
     cost: Cost | None = None
     known_differences: dict[Name, KnownDifference] = {}
+    guard: Guard | None = None
+    plan: Plan | None = None
     noise: Noise = Noise()
     keep_incumbent: list[Condition] = []
     """Segments that the incumbent answers in canary and live."""
@@ -88,6 +92,8 @@ class Route(Settings):
                 raise ValueError("name the model that may answer with `accept: TAG` to leave shadow")
         if self.stage == Stage.CANARY and self.key is None:
             raise ValueError("canary needs a key, so that no customer is moved back and forth")
+        if self.plan and self.key is None:
+            raise ValueError("a plan needs a key, so that no customer is moved back and forth")
         if self.stage > Stage.SHADOW and self.effects == "recorded" and self.answer.base == "none":
             raise ValueError("effects: recorded needs `answer: {base: incumbent}`: legacy must still store its part")
         return self

@@ -66,8 +66,8 @@ class Dispatch:
         bound = table.find(source, operation)
         if bound is None:
             return None
-        stage = bound.stage(self.caps)
-        by, reason = decide(stage, bound.settings.percent, bound.route, key)
+        stage, percent = bound.level(self.caps)
+        by, reason = decide(stage, percent, bound.route, key)
         return Decision(by, stage, reason, table.version, unwatched(stage, bound.settings) is None)
 
     def foresee(self, call: Call) -> Decision | None:
@@ -170,11 +170,11 @@ class Dispatch:
         bound = table.find(call.source, call.operation)
         if bound is None:
             return None
-        stage = bound.stage(self.caps)
+        stage, percent = bound.level(self.caps)
         if stage < Stage.CANARY:
             return Turn(call, bound, stage, By.INCUMBENT, str(stage), table.version, told)
         key = self._key(call, bound) if stage is Stage.CANARY else None
-        by, reason = decide(stage, bound.settings.percent, bound.route, key)
+        by, reason = decide(stage, percent, bound.route, key)
         turn = Turn(call, bound, stage, by, reason, table.version, told)
         if by is By.CANDIDATE:
             self._read(turn)

@@ -6,7 +6,7 @@ It holds no legacy credentials and has no way to publish, acknowledge or update;
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from traceback import extract_tb
@@ -18,13 +18,14 @@ from sqlalchemy import Engine
 from gateway.books import Books
 from gateway.case import Case, decode, join, judge
 from gateway.config import Config
+from gateway.cutover import Caps
 from gateway.feed import Feed
 from gateway.pipe import Counts, Sighting
 from gateway.recorder import Recorder
 from gateway.seal import Unopened
 from gateway.store.batch import Batch
+from gateway.store.caps import caps
 from gateway.store.epochs import epoch
-from gateway.store.holds import held
 from gateway.store.model import DUPLICATE, FAILED, NOT_OBSERVABLE, ORPHAN, Close, Pending, StoreDown
 from gateway.store.writer import Writer
 from gateway.table import Table
@@ -57,7 +58,7 @@ class Observer:
         self._books = books
         self._recorder = recorder
         self._epochs: dict[tuple[str, str, str, str], int] = {}
-        self._holds: Mapping[str, str] = {}
+        self.caps = Caps()
         self._early: deque[tuple[float, str, Sighting]] = deque()
         self._ending = asyncio.Event()
         self._config = config
@@ -271,13 +272,15 @@ class Observer:
         """The evidence epoch's number in the store; 0 while the store cannot tell."""
         route, bound = case.sighting.route, case.bound
         model = case.sighting.model
-        key = (route, model, bound.digest, f"{bound.settings.stage} {bound.settings.percent}")
-        if key not in self._epochs:
-            revision = bound.revision if bound.tag == model else ""
-            try:
+        try:
+            if not self.caps.known:
+                self.caps = await asyncio.to_thread(caps, self._engine)
+            key = (route, model, bound.digest, bound.step(self.caps))
+            if key not in self._epochs:
+                revision = bound.revision if bound.tag == model else ""
                 self._epochs[key] = await asyncio.to_thread(epoch, self._engine, *key, revision)
-            except StoreDown:
-                return 0
+        except StoreDown:
+            return 0
         return self._epochs[key]
 
     def _decide(self, case: Case, number: int) -> None:
@@ -316,7 +319,7 @@ class Observer:
         if self._unflushed is None:
             self._unflushed = self._books.close()
         try:
-            holds = await asyncio.to_thread(self._write, self._unflushed)
+            found = await asyncio.to_thread(self._write, self._unflushed)
         except StoreDown as error:
             if not self.problem:
                 log.error("store_down", reason=str(error))
@@ -325,15 +328,15 @@ class Observer:
         for pending in self._unflushed.opened:
             self._opened.pop((pending.route, pending.call_id), None)
         self._unflushed, self.problem = None, ""
-        if holds != self._holds:
-            self._holds = holds
-            self._epochs.clear()  # evidence starts anew when a hold has ended
+        if found != self.caps:
+            self.caps = found
+            self._epochs.clear()  # evidence starts anew when a hold has ended or a plan has moved
         self._read_on()
 
-    def _write(self, batch: Batch) -> Mapping[str, str]:
+    def _write(self, batch: Batch) -> Caps:
         self._writer.flush(batch)
         self._writer.expire(datetime.now(UTC))
-        return held(self._engine)
+        return caps(self._engine)
 
 
 def _by_candidate(cases: Iterable[Case]) -> Iterable[Sequence[Case]]:

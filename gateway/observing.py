@@ -24,6 +24,7 @@ from gateway.contract import ConfigError
 from gateway.control import Orders, orders, report
 from gateway.garbage import search_rarely
 from gateway.link import Links
+from gateway.lookout import Lookout
 from gateway.observer import Observer
 from gateway.recorder import Recorder
 from gateway.store.engine import connect
@@ -44,6 +45,8 @@ SILENT = 60.0
 """Seconds without heartbeat after which a replica is taken for dead; should it live, the store gives it all back."""
 PRUNE, PAUSE = 3600.0, 0.2
 """Seconds between two prunings, and between two of one pruning's steps."""
+LOOK = 5.0
+"""Seconds between two looks of the guards."""
 RETRY = 1.0
 """Seconds between two attempts to reach the store."""
 
@@ -100,7 +103,8 @@ class Observing:
         self._observer.swap(self._table)
         server = await asyncio.get_running_loop().create_unix_server(self._observer.feed, self._first.observer)
         report(self._control, serving=self._loaded.version)
-        tidying = [asyncio.create_task(task) for task in (self._forget(), self._settle_others(), self._auditing.run())]
+        tasks = (self._forget(), self._settle_others(), self._auditing.run(), self._guard(meters))
+        tidying = [asyncio.create_task(task) for task in tasks]
         try:
             await self._observer.run()
         finally:
@@ -145,6 +149,13 @@ class Observing:
             yield partial(prune_size, self._engine, records.size)
         yield partial(prune_rollups, self._engine, timedelta(seconds=records.rollups))
         yield partial(gather, self._engine)
+
+    async def _guard(self, meters: Meters) -> None:
+        """Has the guards look, and plans move, every few seconds; while the store is down nothing moves."""
+        lookout = Lookout(self._engine, meters)
+        while True:
+            await self._patiently(lambda: lookout.look(self._table))
+            await asyncio.sleep(LOOK)
 
     async def _begin(self) -> Mapping[str, Counter[tuple[str, str]]]:
         """Books what an earlier observer of this gateway left open as lost, and recalls what workers told it."""

@@ -52,6 +52,8 @@ class Recorder:
         for who in ("incumbent", "candidate", "gateway"):
             if (took := getattr(sighting, f"{who}_ms")) is not None:
                 rollup.time(who, took)
+        if sighting.by == By.CANDIDATE and sighting.candidate_ms is not None:
+            rollup.time("served", sighting.candidate_ms)
 
     def pending(self, case: Case) -> Pending:
         """The case kept until its answer comes: what comparing and recording it then will need, and no more. It is

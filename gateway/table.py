@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.answers import answer_rules
 from gateway.candidate import Candidate
 from gateway.compare import Comparison, compile_compare, itself
 from gateway.config import Loaded, Route
 from gateway.contract import Codec, ConfigError, Incumbent, Stage
-from gateway.cutover import Caps, in_force
+from gateway.cutover import BELOW, Caps, Level, in_force, limited
 from gateway.link import Link
 from gateway.mapping import RouteMapping, SourceMapping, compile_route
 from gateway.schema import problems
+from gateway.transform import unknown
 from gateway.typed import typed_incumbent
 
 
@@ -51,13 +53,34 @@ class Bound:
     """Names the rules that shape a verdict: with other rules evidence starts anew."""
 
     def stage(self, caps: Caps) -> Stage:
-        """The stage in force now. A route without incumbent cannot be held: nobody else could answer."""
+        """The stage in force now."""
+        return self.level(caps).stage
+
+    def level(self, caps: Caps) -> Level:
+        """What is in force now. A route without incumbent cannot be held: nobody else could answer."""
         if self.ceiling <= Stage.SHADOW:
-            return self.ceiling  # neither a hold nor the model's tag can lower it
+            return BELOW[self.ceiling]  # neither a hold nor the model's tag can lower it
         if self.incumbent is not None and caps.reason(self.route) is not None:
-            return Stage.SHADOW
-        # A model that the route does not accept by its tag may be observed and nothing more.
-        return self.ceiling if (tag := self.tag) and tag == self.settings.accept else Stage.SHADOW
+            return BELOW[Stage.SHADOW]
+        return self._planned(caps)
+
+    def step(self, caps: Caps) -> str:
+        """What would be in force without any hold, as text: each such step has evidence of its own."""
+        level = self._planned(caps)
+        return f"{level.stage} {level.percent:f}"
+
+    def unplanned(self) -> Level:
+        """What would be in force without plan and holds."""
+        return limited(self._accepted(), self.settings.percent, None)
+
+    def _planned(self, caps: Caps) -> Level:
+        planned = caps.planned(self.route) if self.settings.plan else None
+        return limited(self._accepted(), self.settings.percent, planned)
+
+    def _accepted(self) -> Stage:
+        """A model that the route does not accept by its tag may be observed and nothing more."""
+        accepted = (tag := self.tag) and tag == self.settings.accept
+        return self.ceiling if accepted else min(self.ceiling, Stage.SHADOW)
 
     @property
     def tag(self) -> str:
@@ -90,6 +113,7 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
     for name, route in loaded.config.routes.items():
         try:
             rules = compile_route(name, route)
+            wrong.extend(f"routes.{name}.guard.{problem}" for problem in _unguarded(route))
             link = links.get(route.candidate or "")
             candidate = Candidate(rules, rules.feature_names, link) if link else None
             for source in route.sources:
@@ -132,6 +156,8 @@ def _bind(
         incumbent = typed_incumbent(name, route, source, mapping, codecs[operation], adapters)
     if incumbent is None and route.stage in (Stage.SHADOW, Stage.CANARY):
         raise ConfigError(f"routes.{name}: stage {route.stage} needs an incumbent, and {adapter_name} has none")
+    if incumbent is None and route.plan:
+        raise ConfigError(f"routes.{name}.plan: a plan shares the calls with an incumbent, and {adapter_name} has none")
     ceilings = (route.sources[source].ceiling, adapter.ceiling)
     if incumbent is None and route.stage > min(ceilings):
         why = f"{source} may not go above {min(ceilings)} and has no incumbent, so nobody could answer"
@@ -141,6 +167,31 @@ def _bind(
         compile_compare(route, source, name), compile_compare(itself(route), source, name),
         in_force(route.stage, ceilings, held=False), rules_digest(route),
     )  # fmt: skip
+
+
+def _unguarded(route: Route) -> list[str]:
+    """What the guard's limits name and the route does not have, a sentence each."""
+    if (guard := route.guard) is None:
+        return []
+    answers = answer_rules(route)
+    wrong = [
+        f"fields.{name}: {unknown('answer field', name, answers)}"
+        for name in guard.fields if name.partition(".")[0] not in answers
+    ]  # fmt: skip
+    wrong += [
+        f"segments.{name}: {unknown('segment', name, route.segments)}"
+        for name in guard.segments if name.partition(":")[0] not in route.segments
+    ]  # fmt: skip
+    return wrong + _unpriced(route)
+
+
+def _unpriced(route: Route) -> list[str]:
+    if route.guard is None or route.guard.cost is None:
+        return []
+    most = route.cost.at_most if route.cost else None
+    if most is None:
+        return ["cost: the route's `cost` needs `at_most`: only what is bounded can be proven"]
+    return [] if route.guard.cost < most else [f"cost: {route.guard.cost:g} is not below `cost.at_most`"]
 
 
 SHAPING = {

@@ -82,6 +82,9 @@ class Meters:
             registry=registry, multiprocess_mode="livesum",
         )  # fmt: skip
         self._terms = Counter("understudy_ledger", "Calls by term of the ledger", ["route", "term"], registry=registry)
+        self._alarms = Counter(
+            "understudy_guard_alarms", "Limits that a guard found exceeded, held or not", ["route"], registry=registry
+        )
         self._tallies: dict[tuple[str, ...], _Tally] = {}
         self._tallied = False
 
@@ -114,6 +117,10 @@ class Meters:
     def level(self, source: str, operation: str, name: str, value: float) -> None:
         """Sets a level of an adapter."""
         self._levels.labels(source, operation, name).set(value)
+
+    def alarmed(self, route: str) -> None:
+        """Counts a limit that was found exceeded."""
+        self._alarms.labels(route).inc()
 
     def booked(self, route: str, term: str, amount: int) -> None:
         """Counts calls under a term of the ledger."""

@@ -17,7 +17,6 @@ from gateway import assembly, http
 from gateway.config import parse
 from gateway.contract import ASGI, ConfigError, Stage
 from gateway.control import Orders, orders, report
-from gateway.cutover import Caps
 from gateway.dispatch import Dispatch
 from gateway.garbage import search_rarely
 from gateway.health import health
@@ -25,8 +24,8 @@ from gateway.kept import Kept
 from gateway.link import Links
 from gateway.once import Once
 from gateway.pipe import Pipe
+from gateway.store.caps import caps
 from gateway.store.engine import connect
-from gateway.store.holds import held
 from gateway.store.model import StoreDown
 from gateway.table import compile_table
 from gateway.telemetry import Meters, configure_logs
@@ -35,7 +34,7 @@ from gateway.tls import certificates, warnings
 log = structlog.get_logger()
 
 CAPS = 0.5
-"""Seconds between two looks at the holds."""
+"""Seconds between two looks at holds and plans."""
 FIRST_LOOK = 2.0
 """Seconds that a worker waits for its first look; without the store it then serves what is safe without it."""
 WARM = 60.0
@@ -67,7 +66,7 @@ class Worker:
         adapters = self._adapters.values()
         # Until the holds are known everything is capped at shadow: a restart would move callers back for a moment.
         background = [
-            asyncio.create_task(task) for task in (self._pipe.keep(), self._watch_holds(), self._obey(further))
+            asyncio.create_task(task) for task in (self._pipe.keep(), self._watch_caps(), self._obey(further))
         ]
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK):
@@ -128,12 +127,12 @@ class Worker:
             if (link := bound.candidate.link).model is None
         ]
 
-    async def _watch_holds(self) -> None:
-        """Keeps the holds in force at most half a second old; while the store is down the last known ones stand."""
+    async def _watch_caps(self) -> None:
+        """Keeps holds and plans at most half a second old; while the store is down the last known ones stand."""
         down = False
         while True:
             try:
-                self._dispatch.caps = Caps(await asyncio.to_thread(held, self._engine), known=True)
+                self._dispatch.caps = await asyncio.to_thread(caps, self._engine)
                 down = False
             except StoreDown as error:
                 if not down:

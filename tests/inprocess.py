@@ -21,7 +21,8 @@ from gateway.observer import Observer
 from gateway.once import Once
 from gateway.pipe import Pipe
 from gateway.recorder import Recorder
-from gateway.store import holds, queries
+from gateway.store import queries
+from gateway.store.caps import caps
 from gateway.store.engine import connect
 from gateway.store.migrate import migrate
 from gateway.store.model import Replica
@@ -67,9 +68,9 @@ class InProcess:
             self.observer.swap(table)
         self.dispatch.table = table
 
-    def look_at_holds(self) -> None:
-        """Reads the holds, as a worker does twice a second."""
-        self.dispatch.caps = Caps(holds.held(self.engine), known=True)
+    def look_at_caps(self) -> None:
+        """Reads holds and plans, as a worker does twice a second."""
+        self.dispatch.caps = caps(self.engine)
 
     async def observe(self) -> None:
         """Starts an observer on the pipe's socket."""

@@ -15,8 +15,8 @@ from gateway.config import Loaded, Route, load
 from gateway.contract import Child, ConfigError, Model, ModelKind, ModelUnavailable, Stage
 from gateway.cutover import Caps
 from gateway.link import Link
+from gateway.store.caps import caps
 from gateway.store.engine import connect
-from gateway.store.holds import held
 from gateway.table import Bound, Table, compile_table
 
 PATIENCE = 5.0
@@ -128,8 +128,8 @@ def standings(loaded: Loaded, caps: Caps) -> tuple[Mapping[str, Standing], Seque
 
 
 def caps_of(engine: Engine) -> Caps:
-    """The holds in force. Raises StoreDown."""
-    return Caps(held(engine), known=True)
+    """The holds and plans in force. Raises StoreDown."""
+    return caps(engine)
 
 
 def _stand(standing: Standing, sources: Sequence[Bound], caps: Caps) -> None:

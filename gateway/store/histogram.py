@@ -35,6 +35,11 @@ class Histogram:
         for bucket, count in other.buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
 
+    def above(self, value: float) -> int:
+        """How many values are larger, those within 5 % of it possibly not."""
+        last = math.ceil(math.log(max(value, _SMALLEST)) * _SCALE)
+        return sum(count for bucket, count in self.buckets.items() if bucket > last)
+
     @property
     def count(self) -> int:
         """How many values were added."""

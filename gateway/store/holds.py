@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from gateway.store import audit, upsert
 from gateway.store.engine import reading, writing
 from gateway.store.model import ALL
+from gateway.store.plans import LOCK, step_back
 from gateway.store.tables import epoch
 from gateway.store.tables import hold as table
 
@@ -39,7 +40,7 @@ def hold(engine: Engine, scope: str, reason: str, who: str, kind: Kind = "operat
     """Holds the scope. A scope has at most one open hold of a kind: where there is one it stands with its first
     reason, and the answer is False. Raises StoreDown."""
     row = {"scope": scope, "kind": kind, "reason": reason, "who": who}
-    with writing(engine) as connection:
+    with writing(engine, lock=LOCK) as connection:
         made = bool(upsert.ignoring(connection, table, [row], ("id",)))
         if made:
             audit.append(connection, audit.Event(who, "hold", scope, after=kind, reason=reason))
@@ -48,7 +49,7 @@ def hold(engine: Engine, scope: str, reason: str, who: str, kind: Kind = "operat
 
 def resume(engine: Engine, scope: str, who: str, reason: str) -> Resumed:
     """Ends all open holds of exactly this scope: resuming a route leaves a hold on ALL in place, and says so;
-    resuming ALL leaves the holds of single routes. Raises StoreDown."""
+    resuming ALL leaves the holds of single routes. Plans go on at the last step that was passed. Raises StoreDown."""
     mine = (table.c.scope == scope) & table.c.released_at.is_(None)
     # Evidence starts anew after a resume: the epochs so far are over.
     latest = select(func.coalesce(func.max(epoch.c.id), 0)).scalar_subquery()
@@ -57,9 +58,10 @@ def resume(engine: Engine, scope: str, who: str, reason: str) -> Resumed:
         .where(mine)
         .values(released_at=func.now(), released_by=who, released_reason=reason, released_epoch=latest)
     )
-    with writing(engine) as connection:
+    with writing(engine, lock=LOCK) as connection:
         ended = connection.execute(released).rowcount
         if ended:
+            step_back(connection, scope)
             audit.append(connection, audit.Event(who, "resume", scope, before=f"{ended} holds", reason=reason))
         return Resumed(ended, _reasons(_open(connection)).get(ALL))
 
@@ -70,9 +72,9 @@ def holds(engine: Engine) -> Sequence[Hold]:
         return _open(connection)
 
 
-def held(engine: Engine) -> Mapping[str, str]:
-    """Why each held scope is held; a route is held by its own entry or by that of ALL. Raises StoreDown."""
-    return _reasons(holds(engine))
+def reasons(connection: Connection) -> Mapping[str, str]:
+    """Why each held scope is held; a route is held by its own entry or by that of ALL."""
+    return _reasons(_open(connection))
 
 
 def _open(connection: Connection) -> Sequence[Hold]:

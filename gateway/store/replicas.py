@@ -46,9 +46,15 @@ def settle(engine: Engine, replica: str) -> int:
 def replicas(engine: Engine) -> Sequence[ReplicaState]:
     """Every replica that ever wrote and was not pruned, the latest heartbeat first. Raises StoreDown."""
     with reading(engine) as connection:
-        now = clock(connection)
+        moment = clock(connection)
         rows = connection.execute(select(tables.replica).order_by(tables.replica.c.seen.desc())).all()
-    return [_state(row, now) for row in rows]
+    return [_state(row, moment) for row in rows]
+
+
+def now(engine: Engine) -> datetime:
+    """Now, by the database's clock. Raises StoreDown."""
+    with reading(engine) as connection:
+        return clock(connection)
 
 
 def clock(connection: Connection) -> datetime:

@@ -78,7 +78,7 @@ class Rollup:
                 _add(self.repeats, name, word == AGREE, 1)
 
     def time(self, who: str, milliseconds: float) -> None:
-        """Adds one latency of `incumbent`, `candidate` or `gateway`."""
+        """Adds one latency of `incumbent`, `candidate`, `gateway`; `served` is the candidate's where it answered."""
         self.latency.setdefault(who, Histogram()).add(milliseconds)
 
     def merge(self, other: "Rollup") -> None:

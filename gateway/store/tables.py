@@ -175,6 +175,35 @@ arrivals = Table(
     _count("count"),
 )
 
+guard = Table(
+    "guard",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    Column("memory", Text, nullable=False),
+    _count("arrival"),
+    _count("looks"),
+    Column("said", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("looked", Instant, nullable=False, server_default=func.now()),
+)
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("percents", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("percent", Text),
+    Column("spent", Float, nullable=False, server_default="0"),
+    Column("entered", Instant, nullable=False, server_default=func.now()),
+    Column("looked", Instant, nullable=False, server_default=func.now()),
+    Column("waits", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("approved_reason", Text, nullable=False),
+    _count("version"),
+)
+
 pending = Table(
     "pending",
     metadata,

@@ -235,13 +235,13 @@ def test_a_hold_takes_effect_at_once_and_ends_only_by_resume(tmp_path: Path) -> 
     async def case() -> None:
         async with running(config("live"), tmp_path) as gateway:
             holds.hold(gateway.engine, "loan", "complaints", "ada")
-            gateway.look_at_holds()
+            gateway.look_at_caps()
             answers = await exchange(gateway, [message(n) for n in range(5)])
             assert all(isinstance(answer, Relayed) for answer in answers.values())
             decision = gateway.dispatch.decide("old", "Score", "1")
             assert decision and (decision.by, decision.stage) == (By.INCUMBENT, Stage.SHADOW)
             holds.resume(gateway.engine, "loan", "ada", "explained")
-            gateway.look_at_holds()
+            gateway.look_at_caps()
             answers = await exchange(gateway, [message(n) for n in range(5, 10)])
             assert all(isinstance(answer, Made) for answer in answers.values())
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from gateway.store.holds import held, holds
+from gateway.store.caps import caps
 from gateway.store.holds import hold as store_hold
+from gateway.store.holds import holds
 from tests.integration.cli.conftest import TEXT, Run
 
 
@@ -24,14 +25,14 @@ def test_holding_again_says_who_did_it_first_and_changes_nothing(run: Run, engin
         assert ran.exit_code == 0
     assert "held already, by ada since" in ran.output
     assert ran.output.rstrip().endswith("month end")
-    assert held(engine) == {"loan_decision": "month end"}
+    assert caps(engine).holds == {"loan_decision": "month end"}
 
 
 def test_all_routes_are_held_and_those_without_an_incumbent_are_named(run: Run, engine: Engine) -> None:
     ran = run("hold", "--all", "--reason", "attack")
     assert "all routes are held" in ran.output
     assert "modern has no incumbent and goes on" in ran.stderr
-    assert held(engine) == {"*": "attack"}
+    assert caps(engine).holds == {"*": "attack"}
 
 
 def test_a_route_without_incumbent_cannot_be_held(run: Run, engine: Engine) -> None:
@@ -46,7 +47,7 @@ def test_a_configuration_that_does_not_compile_can_still_be_held(run: Run, path:
     ran = run("hold", "loan_decision", "--reason", "month end")
     assert ran.exit_code == 0
     assert "no such operation" in ran.stderr
-    assert held(engine) == {"loan_decision": "month end"}
+    assert caps(engine).holds == {"loan_decision": "month end"}
 
 
 @pytest.mark.parametrize(

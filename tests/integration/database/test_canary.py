@@ -103,7 +103,7 @@ def test_a_hold_gives_everything_to_the_batch_at_once(legacy: Legacy, tmp_path: 
             legacy.apply(range(1, 11), amount=10)
             await answered(gateway, legacy, 10)
             hold(gateway.engine, "loan", "a test", "ada")
-            gateway.look_at_holds()
+            gateway.look_at_caps()
             legacy.apply(range(11, 31), amount=10)
             await gateway.until(lambda: gateway.ledger("loan")["pending"] == 20)
             assert legacy.states() == {"DONE": 10, "NEW": 20}

@@ -8,8 +8,9 @@ from sqlalchemy import Engine, make_url, text
 
 from gateway.contract import ConfigError
 from gateway.store.batch import Batch
+from gateway.store.caps import caps
 from gateway.store.engine import connect, reading, writing
-from gateway.store.holds import held, hold
+from gateway.store.holds import hold
 from gateway.store.migrate import migrate
 from gateway.store.model import Replica, StoreDown
 from gateway.store.writer import Writer
@@ -45,7 +46,7 @@ def test_an_unusable_address_is_a_configuration_error_that_tells_no_secret(url: 
 def test_a_store_that_was_never_made_is_down_and_is_not_made_by_the_way(tmp_path: Path) -> None:
     engine = connect("sqlite:///store.db", tmp_path)
     with pytest.raises(StoreDown):
-        held(engine)
+        caps(engine)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -54,7 +55,7 @@ def test_a_server_that_is_not_there_is_a_store_that_is_down(tmp_path: Path) -> N
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody can answer here
         engine = connect(f"postgresql://u:secret@127.0.0.1:{taken.getsockname()[1]}/d", tmp_path)
         with pytest.raises(StoreDown) as error:
-            held(engine)
+            caps(engine)
     assert "secret" not in str(error.value)
 
 
@@ -62,7 +63,7 @@ def test_a_store_without_tables_is_a_store_that_is_down(url: str, tmp_path: Path
     (tmp_path / "store.db").touch()
     engine = connect(url, tmp_path)
     with pytest.raises(StoreDown):
-        held(engine)
+        caps(engine)
     engine.dispose()
 
 
@@ -92,7 +93,7 @@ def test_a_sqlite_file_that_was_replaced_is_the_new_one_from_then_on(tmp_path: P
     (tmp_path / "other.db").rename(tmp_path / "store.db")
     for rest in ("store.db-wal", "store.db-shm"):
         (tmp_path / rest).unlink(missing_ok=True)
-    assert held(engine) == {}
+    assert caps(engine).holds == {}
     assert hold(engine, "loans", "new", "ada")
     engine.dispose()
 
@@ -100,13 +101,13 @@ def test_a_sqlite_file_that_was_replaced_is_the_new_one_from_then_on(tmp_path: P
 def test_a_server_that_drops_its_connections_is_reached_again(postgresql: str, tmp_path: Path) -> None:
     migrate(postgresql, tmp_path)
     engine = connect(postgresql, tmp_path)
-    assert held(engine) == {}
+    assert caps(engine).holds == {}
     with writing(other := connect(postgresql, tmp_path)) as connection:
         ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = :name AND pid != :me"
         me = connection.execute(text("SELECT pg_backend_pid()")).scalar()
         names = {"name": make_url(postgresql).database, "me": me}
         assert connection.execute(text(ended), names).scalar() == 1
-    assert held(engine) == {}
+    assert caps(engine).holds == {}
     engine.dispose()
     other.dispose()
 
@@ -134,4 +135,4 @@ def test_a_writer_waits_for_another_and_gives_up_as_a_store_that_is_down(tmp_pat
 
 def test_a_reader_is_not_kept_waiting_by_a_writer(engine: Engine) -> None:
     with writing(engine):
-        assert held(engine) == {}
+        assert caps(engine).holds == {}

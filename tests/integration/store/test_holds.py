@@ -4,24 +4,25 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Engine
 
+from gateway.store.caps import caps
 from gateway.store.epochs import epoch
-from gateway.store.holds import held, hold, holds, resume
+from gateway.store.holds import hold, holds, resume
 from gateway.store.model import ALL
 
 
 def test_a_guard_that_trips_twice_holds_once_and_keeps_the_first_reason(engine: Engine) -> None:
     assert hold(engine, "loans", "agreement below 95 %", "guard", kind="guard")
     assert not hold(engine, "loans", "agreement below 94 %", "guard", kind="guard")
-    assert held(engine) == {"loans": "agreement below 95 %"}
+    assert caps(engine).holds == {"loans": "agreement below 95 %"}
 
 
 def test_an_operator_may_hold_what_the_guard_holds_and_one_resume_ends_both(engine: Engine) -> None:
     hold(engine, "loans", "tripped", "guard", kind="guard")
     hold(engine, "loans", "month end", "ada")
-    assert held(engine) == {"loans": "tripped; month end"}
+    assert caps(engine).holds == {"loans": "tripped; month end"}
     assert [one.kind for one in holds(engine)] == ["guard", "operator"]
     resumed = resume(engine, "loans", "ada", "looked into it")
-    assert (resumed.ended, resumed.still, held(engine)) == (2, None, {})
+    assert (resumed.ended, resumed.still, caps(engine).holds) == (2, None, {})
 
 
 def test_a_resumed_scope_can_be_held_again(engine: Engine) -> None:
@@ -36,7 +37,7 @@ def test_resuming_a_route_leaves_the_hold_on_all_and_says_so(engine: Engine) -> 
     hold(engine, "loans", "r", "ada")
     resumed = resume(engine, "loans", "ada", "fine")
     assert (resumed.ended, resumed.still) == (1, "power cut")
-    assert held(engine) == {ALL: "power cut"}
+    assert caps(engine).holds == {ALL: "power cut"}
     assert resume(engine, ALL, "ada", "power is back").still is None
 
 
@@ -44,7 +45,7 @@ def test_resuming_all_leaves_the_holds_of_single_routes(engine: Engine) -> None:
     hold(engine, ALL, "power cut", "ada")
     hold(engine, "loans", "r", "ada")
     resume(engine, ALL, "ada", "power is back")
-    assert held(engine) == {"loans": "r"}
+    assert caps(engine).holds == {"loans": "r"}
 
 
 def test_many_replicas_that_trip_at_once_make_one_hold(engine: Engine) -> None:
