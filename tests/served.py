@@ -40,7 +40,7 @@ class Served:
         self.legacy = legacy
         self.path = folder / "understudy.yaml"
         self.log = folder / "gateway.log"
-        self._environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        self.environment = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
         self.parent: subprocess.Popen[bytes]
 
     # Its life.
@@ -50,7 +50,7 @@ class Served:
         program = "from gateway.cli import main; main()"
         command = [sys.executable, "-c", program, "serve", "--config", str(self.path)]
         with self.log.open("ab") as log:
-            self.parent = subprocess.Popen(command, cwd=self.folder, env=self._environment, stderr=log)
+            self.parent = subprocess.Popen(command, cwd=self.folder, env=self.environment, stderr=log)
         until(lambda: self._announced() or self.parent.poll() is not None, "the gateway to listen")
         assert self.parent.poll() is None, self.log.read_text()
         if ready:
@@ -221,7 +221,7 @@ class Served:
     def _version(self) -> str:
         from gateway.config import load
 
-        return load(self.path, self._environment).version
+        return load(self.path, self.environment).version
 
     def _pid(self, name: str) -> int | None:
         facts = self.facts

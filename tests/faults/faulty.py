@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.contract import Prediction, Row
+from gateway.contract import Prediction, Row, RowError
 from models.local import Constant
 
 
@@ -49,3 +49,24 @@ def out_of_range() -> OutOfRange:
 def raising() -> Raising:
     """The factory."""
     return Raising()
+
+
+class Quoting(Constant):
+    """Scores half of the people, and quotes all that it knows of the others in its complaint."""
+
+    tag = "quoting:1"
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | RowError]:  # type: ignore[override]  # a wider answer
+        """One prediction or complaint a row; now and then a whole batch fails, quoting it."""
+        if len(rows) % 5 == 4:
+            raise ValueError(f"cannot score {rows}")
+        answers = super().predict(rows)
+        return [
+            RowError(f"cannot score {row}") if len(str(row["name"])) % 2 else answer
+            for row, answer in zip(rows, answers, strict=True)
+        ]
+
+
+def quoting() -> Quoting:
+    """The factory."""
+    return Quoting()
