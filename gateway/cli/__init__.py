@@ -219,6 +219,31 @@ def _erase(
     erase(config, route, typer.get_text_stream("stdin").read().strip("\r\n") if key == "-" else key, reason)
 
 
+@app.command("export")
+def _export(
+    route: RouteName,
+    file: Annotated[Path, typer.Argument(metavar="FILE.parquet", help="Written whole, or not at all.")],
+    decrypt: Annotated[bool, typer.Option("--decrypt", help="Opens what records hold encrypted.")] = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help="Such as 7d ago, or a day such as 2026-01-31.")
+    ] = None,
+    reason: Reason = "",
+    config: Configuration = FILE,
+) -> None:
+    """Writes a route's records to a Parquet file, typed, in bounded memory."""
+    from gateway.cli.export import export
+
+    export(config, route, file, decrypt, since, reason)
+
+
+@app.command("reseal")
+def _reseal(reason: Reason = "", config: Configuration = FILE) -> None:
+    """Seals what records hold encrypted with the key that seals now; exit code 1 where a key is missing."""
+    from gateway.cli.reseal import reseal
+
+    raise typer.Exit(reseal(config, reason))
+
+
 @app.command("kept")
 def _kept(
     prune: Annotated[

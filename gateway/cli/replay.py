@@ -2,9 +2,8 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sqlalchemy import Engine
 from gateway import assembly
 from gateway.candidate import Candidate
 from gateway.cli import console
+from gateway.cli.since import since as moment
 from gateway.cli.standing import route_of
 from gateway.cli.trial import connected, kind_of
 from gateway.config import Loaded, load
@@ -23,7 +23,6 @@ from gateway.link import Link
 from gateway.mapping import compile_route
 from gateway.replay import Replay, Replayed
 from gateway.requirement import Requirement, requirement, value_of
-from gateway.settings import seconds
 from gateway.store import queries
 from gateway.store.engine import connect
 from gateway.store.secret import digest, secret
@@ -32,24 +31,12 @@ from gateway.table import compile_table, misfits
 SHAPE = 1
 
 
-def _since(text: str) -> datetime:
-    """`7d` ago, or a day or moment in ISO form, in UTC where it names no zone. Raises ConfigError."""
-    try:
-        if re.fullmatch(r"[0-9.]+ ?[a-z]+", text):
-            return datetime.now(UTC) - timedelta(seconds=seconds(text))
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        expected = "expected how long ago, such as 7d or 12h, or a day such as 2026-01-31"
-        raise ConfigError(f"--since {text!r}: {expected}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def replay(
     path: Path, route: str, model: str | None, since: str | None, limit: int, require: Sequence[str], as_json: bool
 ) -> int:
     """Prints what came of it; 0, or 1 where a requirement is not met. Raises ConfigError, StoreDown,
     ModelUnavailable."""
-    first, required = _since(since) if since else None, [requirement(text) for text in require]
+    first, required = moment(since) if since else None, [requirement(text) for text in require]
     loaded = load(path.absolute(), os.environ, withhold=True)
     engine = connect(loaded.config.store, loaded.path.parent)
     told = asyncio.run(_replayed(loaded, engine, route, model, first, limit))
