@@ -482,6 +482,29 @@ class Erases(Protocol):
         said. Nothing to do is no error, so it can be run again. Raises Unfinished."""
 
 
+@dataclass(slots=True, frozen=True)
+class Past:
+    """A call of long ago with what the incumbent answered; `received` of the call is its business time, if known."""
+
+    call: Call
+    answer: "Relayed"
+    place: str
+    """Where to go on behind it."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An adapter whose legacy system keeps calls with their answers, so that a candidate can be tried on them."""
+
+    async def past(self, operation: str, where: Sequence[str], after: str, limit: int) -> Sequence[Past]:
+        """The next calls behind a place ("" for the first), in an order that stays; none when there are no more.
+
+        `where` is conditions such as `BRANCH=N1`, `AMOUNT>100`. Reads only. Raises ConfigError, UnderstudyError."""
+
+    async def past_count(self, operation: str, where: Sequence[str]) -> int:
+        """How many there are in all. Raises ConfigError, UnderstudyError."""
+
+
 Row = Mapping[str, Any]
 """The features of one record by name, JSON scalars only."""
 

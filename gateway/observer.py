@@ -82,7 +82,7 @@ class Observer:
 
     def feed(self) -> Feed:
         """The protocol of a new worker's connection."""
-        return Feed(self, self._feeds, lambda: self._behind)
+        return Feed(self, self._feeds, lambda: self.behind)
 
     def sighted(self, worker: str, sighting: Sighting) -> None:
         """Takes one sighting."""
@@ -114,7 +114,13 @@ class Observer:
         self._books.counted(counts)
 
     @property
-    def _behind(self) -> bool:
+    def undecided(self) -> int:
+        """Calls that were handed over and are not judged yet."""
+        return len(self._queue) + len(self._early)
+
+    @property
+    def behind(self) -> bool:
+        """Whether whoever hands over should wait."""
         return len(self._queue) + len(self._early) >= self._config.observer.backlog or self._unwritten >= UNWRITTEN
 
     @property
@@ -176,7 +182,7 @@ class Observer:
         self._read_on()
 
     def _read_on(self) -> None:
-        if not self._behind:
+        if not self.behind:
             for feed in list(self._feeds):
                 feed.resume()
 

@@ -16,14 +16,16 @@ import structlog
 from adapters.database.asking import Asked
 from adapters.database.calls import Calls
 from adapters.database.config import DatabaseSettings, TableSettings
+from adapters.database.desk import Desk
 from adapters.database.engine import connect
+from adapters.database.history import History
 from adapters.database.outgoing import Estate
 from adapters.database.poller import Poller, together
 from adapters.database.probe import problems
 from adapters.database.rows import RowCodec
 from adapters.database.starting import started
 from adapters.formats import build
-from gateway.contract import DeadLetter, Gateway, Incumbent, Stage, Unfinished
+from gateway.contract import ConfigError, DeadLetter, Gateway, Incumbent, Past, Stage, Unfinished
 from gateway.settings import Settings
 
 log = structlog.get_logger()
@@ -41,6 +43,7 @@ class Database:
         self._name = name
         self._settings = settings
         self._engine = connect(name, settings, folder)
+        self._histories: dict[str, History] = {}
         self._codecs = {operation: _codec(table, folder) for operation, table in settings.tables.items()}
         self._codecs |= {operation: RowCodec({}, {}, None) for operation in settings.queries}
         reads = any(table.read == "answered" for table in settings.tables.values())
@@ -99,6 +102,23 @@ class Database:
             names = ", ".join(sorted(missing))
             raise Unfinished(f"{names}: no row that was given up is called so; the others wait again")
         return done
+
+    async def past(self, operation: str, where: Sequence[str], after: str, limit: int) -> Sequence[Past]:
+        """Answered rows, each as the call it was; see gateway.contract.Remembers."""
+        return await asyncio.to_thread(self._history(operation).page, where, after, limit)
+
+    async def past_count(self, operation: str, where: Sequence[str]) -> int:
+        """How many answered rows there are."""
+        return await asyncio.to_thread(self._history(operation).count, where)
+
+    def _history(self, operation: str) -> History:
+        if operation not in self._settings.tables:
+            raise ConfigError(f"adapters.{self._name}: {operation} is no table; history is kept in tables")
+        if operation not in self._histories:
+            where = f"adapters.{self._name}.tables.{operation}"
+            desk = Desk(where, self._settings.tables[operation], self._engine, self._settings.timezone)
+            self._histories[operation] = History(desk, self._calls(operation))
+        return self._histories[operation]
 
     async def _estates(self) -> Sequence[Estate]:
         settings = self._settings

@@ -99,7 +99,7 @@ class Desk:
             rows = connection.execute(self.finder.page(self.finder.waiting(), limit, after)).all()
         if self.finder.mark:
             self.finder.mark.looked(len(rows) == limit)
-        return [self._seen(row) for row in rows]
+        return [self.seen(row) for row in rows]
 
     def rows(self, keys: Sequence[Key]) -> list[Seen]:
         """These rows as they are now, those that are there."""
@@ -107,7 +107,7 @@ class Desk:
         with reading(self.engine) as connection:
             for part in self._parts(keys):
                 there = select(*layout.columns).where(among(layout.key, part, layout.dialect))
-                found += [self._seen(row) for row in connection.execute(there)]
+                found += [self.seen(row) for row in connection.execute(there)]
         return found
 
     def replies(self, keys: Sequence[Key]) -> tuple[Mapping[Key, RowRaw], set[Key]]:
@@ -162,7 +162,7 @@ class Desk:
             rows = connection.execute(self.finder.page(ours, limit, ordered=bool(self._settings.order))).all()
             if self.finder.mark:
                 self.finder.mark.looked(len(rows) == limit)
-            return self._take(connection, [self._seen(row) for row in rows]) if rows else Taken("")
+            return self._take(connection, [self.seen(row) for row in rows]) if rows else Taken("")
 
     def claim_these(self, keys: Sequence[Key]) -> Taken:
         """Claims those of the rows that still wait and are free, and reads them anew."""
@@ -171,7 +171,7 @@ class Desk:
             rows: list[Seen] = []
             for part in self._parts(keys):
                 ours = [*self.finder.ours(), claims.free(), among(layout.key, part, layout.dialect)]
-                rows += [self._seen(row) for row in connection.execute(select(*layout.columns).where(*ours))]
+                rows += [self.seen(row) for row in connection.execute(select(*layout.columns).where(*ours))]
             return self._take(connection, rows) if rows else Taken("")
 
     def _take(self, connection: Connection, rows: Sequence[Seen]) -> Taken:
@@ -309,7 +309,8 @@ class Desk:
 
     # Helping.
 
-    def _seen(self, row: Any) -> Seen:
+    def seen(self, row: Any) -> Seen:
+        """A row of the source."""
         return Seen(key_of(self.layout, row), position(self.layout, row), self.values(row))
 
     def values(self, row: Any) -> Payload:

@@ -327,6 +327,24 @@ def _formats(
     formats.formats(file, decode, encode, encoding, record)
 
 
+@app.command("backfill")
+def _backfill(
+    route: RouteName,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="CONDITION", help="COLUMN=VALUE, or <, >, <=, >=, !=; may be repeated."),
+    ] = None,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", min=0.1, help="Calls a second at most.")] = 500.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Says what would be scored; writes nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Begins anew where an earlier run stopped.")] = False,
+    config: Configuration = FILE,
+) -> None:
+    """Scores what the legacy system has answered long ago, for comparison."""
+    from gateway.cli.backfill import backfill
+
+    backfill(config, route, where or (), rate, dry_run, again)
+
+
 @app.command("init")
 def _init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write; made if it is not there.")],

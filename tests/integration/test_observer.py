@@ -63,7 +63,7 @@ def test_reading_goes_on_once_the_store_has_what_kept_it(tmp_path: Path, monkeyp
         async with running(config("shadow"), tmp_path) as gateway:
             one = observer(gateway)
             await exchange(gateway, [message(1)])
-            await gateway.until(lambda: one._behind)
+            await gateway.until(lambda: one.behind)
             feed, wire = one.feed(), Wire()
             feed.connection_made(wire)
             feed.data_received(Counts("worker.2", {}, {}).frame())
