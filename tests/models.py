@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.contract import Prediction, Row, RowError
+from models.training import spreads
 
 SCHEMA: Mapping[str, Any] = {
     "inputs": {"amount": {"type": "number"}},
@@ -56,6 +57,19 @@ class Raising:
 def by_amount() -> ByAmount:
     """Agrees with the old system nearly always."""
     return ByAmount("by_amount:1")
+
+
+def with_a_card() -> ByAmount:
+    """The same with all that may travel with a model."""
+    model = ByAmount("by_amount:1")
+    rows = [{"amount": 10.0 * at} for at in range(1, 201)]
+    training = {
+        "inputs": spreads(rows),
+        "outputs": spreads([{"probability_bad": min(row["amount"] / 2000, 1.0)} for row in rows]),
+    }
+    about = {"facts": {"auc_unseen": 0.77}, "card": "# Made up\n<b>for tests</b>", "training": training}
+    model.schema = {**SCHEMA, "data": "abc123", "about": about}
+    return model
 
 
 def by_amount_2() -> ByAmount:

@@ -147,11 +147,18 @@ def _resume(
 
 
 @app.command("report")
-def _report(route: RouteName, config: Configuration = FILE, json: AsJson = False) -> None:
-    """Shows what is known of a route: agreement, disagreements, latencies, the ledger."""
+def _report(
+    route: RouteName,
+    config: Configuration = FILE,
+    json: AsJson = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Writes one HTML file that needs nothing else.")
+    ] = None,
+) -> None:
+    """Shows what is known of a route: agreement, disagreements, drift, cost, latencies, the ledger."""
     from gateway.cli.report import report
 
-    report(config, route, json)
+    report(config, route, json, html)
 
 
 audit_app = typer.Typer(invoke_without_command=True)

@@ -67,15 +67,6 @@ def share(agreed: int, compared: int) -> str:
     return f"{agreed / compared:.2%} ({low:.2%} to {high:.2%})"
 
 
-def rate(agreed: int, compared: int) -> dict[str, Any]:
-    """The same as JSON; `rate` is null when nothing was compared."""
-    low, high = wilson(agreed, compared)
-    return {
-        "agreed": agreed, "compared": compared, "rate": agreed / compared if compared else None,
-        "low": low, "high": high,
-    }  # fmt: skip
-
-
 def milliseconds(value: float | None) -> str:
     """A latency in three digits."""
     if value is None:

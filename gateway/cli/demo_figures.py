@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from gateway.cli.console import rate
 from gateway.cli.demo_rounds import Heard
-from gateway.cli.evidence import epochs, latencies, total
+from gateway.report.evidence import epochs, latencies, total
+from gateway.report.rate import rate
 from gateway.store import queries
 from gateway.store.model import PENDING, SEEN
 from gateway.store.sums import Rollup

@@ -22,6 +22,7 @@ from gateway.keeping import keyring
 from gateway.link import Link
 from gateway.mapping import compile_route
 from gateway.replay import Replay, Replayed
+from gateway.report.rate import rate
 from gateway.requirement import Requirement, requirement, value_of
 from gateway.store import queries
 from gateway.store.engine import connect
@@ -87,11 +88,11 @@ def _told(found: Replayed) -> dict[str, Any]:
         "replayed": sum(sums.words.values()),
         "left_out": dict(found.left_out.most_common()),
         "failed": dict(found.failed.most_common()),
-        "agreement": console.rate(sums.agreed, compared),
+        "agreement": rate(sums.agreed, compared),
         "known": dict(sorted(sums.known.items())),
         "opaque": sums.words.get("opaque", 0),
-        "fields": {name: console.rate(*pair) for name, pair in sorted(sums.fields.items())},
-        "segments": {name: console.rate(*pair) for name, pair in sorted(sums.segments.items())},
+        "fields": {name: rate(*pair) for name, pair in sorted(sums.fields.items())},
+        "segments": {name: rate(*pair) for name, pair in sorted(sums.segments.items())},
         "confusions": {name: _confused(found, name) for name in sorted(sums.pairs) if queries.confused(sums, name)},
         "cost_per_1000": sums.cost / compared * 1000 if compared else None,
         "recorded": {

@@ -4,100 +4,42 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
-
+from gateway import assembly
 from gateway.cli import console
-from gateway.cli.evidence import Epoch, Evidence, confusions, epochs, evidence, latencies, ledger, total
-from gateway.cli.standing import Standing, caps_of, opened, route_of, standings
+from gateway.cli.standing import caps_of, opened, reached, route_of, standings
 from gateway.config import Loaded
-from gateway.store import audit, queries
-from gateway.store.sums import Rollup
-
-SHAPE = 1
-"""Raised whenever a key of the JSON changes its meaning or goes away; new ones may come without."""
-LATEST = 10
-"""Disagreements shown."""
+from gateway.report.figures import Standing, figures
 
 
-def report(path: Path, route: str, as_json: bool) -> None:
-    """Prints it. Raises ConfigError, StoreDown."""
+def report(path: Path, route: str, as_json: bool, html: Path | None) -> None:
+    """Prints it, or writes it as one HTML file. Raises ConfigError, StoreDown."""
     loaded, engine = opened(path)
     route_of(loaded, route)
     stood, problems = standings(loaded, caps_of(engine))
-    told = _told(loaded, engine, stood[route]) | {"problems": list(problems)}
+    one = stood[route]
+    standing = Standing(
+        str(one.settings.stage), float(one.settings.percent), None if one.in_force is None else str(one.in_force),
+        one.reasons, one.tag, problems, *_about(loaded, one.settings.candidate),
+    )  # fmt: skip
+    told = figures(loaded, engine, route, standing)
     engine.dispose()
-    if as_json:
+    if html is not None:
+        from gateway.report.page import page
+
+        html.write_text(page(told))
+        console.line(f"{html}: the report of {route}; audit head {told['audit_head']}")
+    elif as_json:
         console.print_json(told)
     else:
         _print(told)
 
 
-def _told(loaded: Loaded, engine: Engine, standing: Standing) -> dict[str, Any]:
-    route = standing.route
-    begun, traffic, terms = epochs(engine, route), queries.traffic(engine, route), ledger(engine, route)
-    found = evidence(engine, route, begun)
-    counted = queries.sums(engine, route, lambda slot: slot.epoch)
-    confused = confusions(found)
-    latest = queries.disagreements(engine, route, limit=LATEST)
-    return {
-        "shape": SHAPE,
-        "route": route,
-        "version": loaded.version,
-        "stage": str(standing.settings.stage),
-        "percent": float(standing.settings.percent),
-        "in_force": None if standing.in_force is None else str(standing.in_force),
-        "reasons": standing.reasons,
-        "model": standing.tag,
-        "records_kept": loaded.config.records.keep,
-        "traffic": [_traffic(source, stage, rollup) for (source, stage), rollup in traffic.items()],
-        "latency_ms": latencies(total(list(traffic.values()))),
-        "agreement": _agreement(found),
-        "fields": _fields(found),
-        "confusions": {
-            field: [{"incumbent": ours, "candidate": theirs, "records": count} for ours, theirs, count in pairs]
-            for field, pairs in confused.items()
-        },
-        "disagreements": [_disagreement(one) for one in latest],
-        "epochs": [_epoch(one, counted.get(one.id, Rollup())) for one in begun],
-        "ledger": terms,
-        "audit_head": audit.head(engine),
-        "unaccounted": queries.balance(terms),
-        "balanced": queries.balance(terms) == 0,
-    }
-
-
-def _traffic(source: str, stage: str, rollup: Rollup) -> dict[str, Any]:
-    return {
-        "source": source, "stage": stage, "calls": rollup.calls, "incumbent": rollup.answered_incumbent,
-        "candidate": rollup.answered_candidate, "errors": rollup.errors,
-        "agreement": console.rate(rollup.agreed, rollup.compared), "latency_ms": latencies(rollup),
-    }  # fmt: skip
-
-
-def _agreement(found: Evidence) -> dict[str, Any]:
-    rate = console.rate(found.agreement.agreed, found.agreement.compared)
-    return rate | {"model": found.model, "epochs": list(found.epochs)}
-
-
-def _fields(found: Evidence) -> dict[str, Any]:
-    """By field, the one with the least agreement first."""
-    rates = {name: console.rate(*pair) for name, pair in found.agreement.fields.items()}
-    return dict(sorted(rates.items(), key=lambda entry: (entry[1]["rate"] is None, entry[1]["rate"] or 0.0, entry[0])))
-
-
-def _disagreement(one: queries.Kept) -> dict[str, Any]:
-    return {
-        "call": one.call_id, "index": one.index, "received": one.received, "source": one.source, "epoch": one.epoch,
-        "model": one.model, "fields": one.fields, "incumbent": one.incumbent, "candidate": one.candidate,
-        "verdicts": one.verdicts,
-    }  # fmt: skip
-
-
-def _epoch(one: Epoch, counted: Rollup) -> dict[str, Any]:
-    return {
-        "epoch": one.id, "started": one.started, "model": one.model, "rules": one.rules, "step": one.step,
-        "agreement": console.rate(counted.agreed, counted.compared),
-    }  # fmt: skip
+def _about(loaded: Loaded, model: str | None) -> tuple[Mapping[str, Any], str]:
+    """What travels with the candidate, and the revision of the data that it was trained on."""
+    if model is None:
+        return {}, ""
+    described = reached({model: assembly.models(loaded)[model]})[model].described or {}
+    return described.get("about", {}), str(described.get("data", ""))
 
 
 def _print(told: Mapping[str, Any]) -> None:

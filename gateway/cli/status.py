@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from gateway.cli import console
-from gateway.cli.evidence import epochs, evidence, ledger, total
 from gateway.cli.running import Running, running
 from gateway.cli.standing import Standing, caps_of, opened, standings
 from gateway.config import Loaded
+from gateway.report.evidence import epochs, evidence, ledger, total
+from gateway.report.rate import rate
 from gateway.store.holds import holds
 from gateway.store.model import ALL, SEEN, ReplicaState
 from gateway.store.queries import balance, traffic
@@ -60,7 +61,7 @@ def _route(engine: Engine, standing: Standing, since: datetime | None) -> dict[s
             "calls": calls.calls, "incumbent": calls.answered_incumbent, "candidate": calls.answered_candidate,
             "errors": calls.errors,
         },
-        "agreement": console.rate(found.agreement.agreed, found.agreement.compared) | {"model": found.model},
+        "agreement": rate(found.agreement.agreed, found.agreement.compared) | {"model": found.model},
         "ledger": terms,
         "unaccounted": balance(terms),
         "balanced": balance(terms) == 0,

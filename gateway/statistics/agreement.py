@@ -49,12 +49,13 @@ class Confusion:
 
 
 def kappa(confusion: Confusion) -> Coefficient:
-    """Cohen's kappa, (po - pe) / (1 - pe) with pe from both sides' own base rates; not defined where only one answer
-    was ever given. It collapses when one answer is rare: show it beside the base rates and `ac1`.
+    """Cohen's kappa, (po - pe) / (1 - pe) with pe from both sides' own base rates; not defined where a side only ever
+    gave one answer, and it would be 0 whatever the other says. It collapses when one answer is rare: show it beside the
+    base rates and `ac1`.
 
     J. Cohen, Educational and Psychological Measurement 20 (1960), 37-46; the interval is that of J. L. Fleiss,
     J. Cohen, B. S. Everitt, Psychological Bulletin 72 (1969), 323-327. By statsmodels."""
-    if len(confusion.labels) < 2:
+    if any(sum(map(bool, side.values())) < 2 for side in (confusion.incumbent, confusion.candidate)):
         return Coefficient(nan, nan, nan)
     from statsmodels.stats.inter_rater import cohens_kappa
 

@@ -11,9 +11,10 @@ from tests.integration.cli.conftest import Run
 from tests.integration.cli.samples import fill
 
 KEYS = {
-    "shape", "route", "version", "stage", "percent", "in_force", "reasons", "problems", "model", "records_kept",
-    "traffic", "latency_ms", "agreement", "fields", "confusions", "disagreements", "epochs", "ledger", "unaccounted",
-    "balanced", "audit_head",
+    "shape", "made", "route", "version", "stage", "percent", "in_force", "reasons", "problems", "model", "records_kept",
+    "traffic", "latency_ms", "agreement", "words", "over_time", "fields", "segments", "noise", "confusions", "answers",
+    "scores", "points", "cost", "drift", "known_differences", "times", "disagreements", "epochs", "ledger",
+    "unaccounted", "balanced", "changes", "card", "audit_head",
 }  # fmt: skip
 
 

@@ -26,6 +26,8 @@ class Epoch:
     model: str
     rules: str
     step: str
+    revision: str
+    """Of the data that the model was trained on, where its schema says so."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -42,24 +44,29 @@ class Evidence:
 def epochs(engine: Engine, route: str) -> Sequence[Epoch]:
     """The route's epochs, the latest first. Raises StoreDown."""
     table = tables.epoch
-    columns = (table.c.id, table.c.started, table.c.model, table.c.rules, table.c.step)
+    columns = (table.c.id, table.c.started, table.c.model, table.c.rules, table.c.step, table.c.revision)
     chosen = select(*columns).where(table.c.route == route).order_by(table.c.id.desc())
     with reading(engine) as connection:
         return [Epoch(*row) for row in connection.execute(chosen)]
 
 
+def of_latest(begun: Sequence[Epoch]) -> list[int]:
+    """The epochs of the latest model and rules, the latest first."""
+    return [one.id for one in begun if (one.model, one.rules) == (begun[0].model, begun[0].rules)]
+
+
 def evidence(engine: Engine, route: str, begun: Sequence[Epoch]) -> Evidence:
     """Of the latest epoch's model and rules, so that a move between stages forgets nothing. Raises StoreDown."""
-    numbers = [one.id for one in begun if (one.model, one.rules) == (begun[0].model, begun[0].rules)]
+    numbers = of_latest(begun)
     found = queries.sums(engine, route, lambda _: None, epochs=numbers or None).get(None, Rollup())
     return Evidence(begun[0].model if begun else "", numbers, queries.agreed(found), found)
 
 
-def confusions(found: Evidence) -> Mapping[str, Sequence[tuple[Any, Any, int]]]:
+def confusions(sums: Rollup) -> Mapping[str, Sequence[tuple[Any, Any, int]]]:
     """Fields of few texts on which the two disagree: (incumbent, candidate, records), the most frequent first."""
     kept: dict[str, Sequence[tuple[Any, Any, int]]] = {}
-    for name in found.sums.pairs:
-        pairs = queries.confused(found.sums, name)
+    for name in sums.pairs:
+        pairs = queries.confused(sums, name)
         values = {value for theirs, ours, _ in pairs for value in (theirs, ours)} - {None}
         if 0 < len(values) <= FEW:
             kept[name] = pairs
