@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-AREAS = {"codec": "codec", "model": "coalescing", "shadow": "shadow", "live": "live"}
+AREAS = {"codec": "codec", "formats": "formats", "model": "coalescing", "shadow": "shadow", "live": "live"}
 """Area to module; each has `run() -> {"results", "ratios"}`."""
 FILE = Path(__file__).with_name("results.json")
 

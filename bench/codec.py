@@ -7,8 +7,7 @@ plain values and back, as a server would do it with either. A WSDL of 1,000 oper
 
 import json
 import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +21,7 @@ import gateway.examples.credit as example
 from adapters.soap.envelope import sniff
 from adapters.soap.wsdl import load
 from bench import constructs, thousand
+from bench.turns import Key, Turn, Work, faster, result, turns
 from gateway.contract import Call, Raw, Values
 
 AREA = "codec"
@@ -48,32 +48,20 @@ _RESULT = {
     "Limit": Decimal("3200.00"),
 }
 
-Work = Callable[[], Any]
-
 
 def run() -> dict[str, Any]:
     """{"results", "ratios"} of this area; takes about 30 s."""
-    rounds = _rounds(_cases(Path(example.__file__).with_name("loans.wsdl")), ROUNDS, CALLS)
-    many = _rounds(_records(Path(example.__file__).with_name("loans.wsdl")), 7, 5)
-    each = _rounds(constructs.cases(), 5, 40)
-    results = [_result(*key, found) for key, found in (*rounds.items(), *many.items(), *each.items())]
+    rounds = turns(_cases(Path(example.__file__).with_name("loans.wsdl")), ROUNDS, CALLS)
+    many = turns(_records(Path(example.__file__).with_name("loans.wsdl")), 7, 5)
+    each = turns(constructs.cases(), 5, 40)
+    results = [result(AREA, key, found) for key, found in (*rounds.items(), *many.items(), *each.items())]
     ratios = [_ratio(case, rounds, GOAL) for case in ("decode", "encode")]
     ratios += [_ratio(case, many, GOAL_MANY) for case in ("decode 100 records", "encode 100 records")]
     ratios += [_median(side, each) for side in ("decode", "encode")]
     return {"results": [*results, *thousand.results()], "ratios": ratios}
 
 
-def _rounds(
-    cases: Mapping[tuple[str, str, str], Work], rounds: int, calls: int
-) -> dict[tuple[str, str, str], list["_Round"]]:
-    found: dict[tuple[str, str, str], list[_Round]] = {key: [] for key in cases}
-    for _ in range(rounds):
-        for key, work in cases.items():
-            found[key].append(_Round(work, calls))
-    return found
-
-
-def _median(side: str, each: Mapping[tuple[str, str, str], Sequence["_Round"]]) -> dict[str, Any]:
+def _median(side: str, each: Mapping[Key, Sequence[Turn]]) -> dict[str, Any]:
     """The median ratio of all constructs of one side."""
     names = [case for case, name, _ in each if name == "zeep" and case.startswith(side)]
     values = [_ratio(case, each, GOAL)["value"] for case in names]
@@ -82,7 +70,7 @@ def _median(side: str, each: Mapping[tuple[str, str, str], Sequence["_Round"]]) 
     return {"area": AREA, "case": case, "against": "zeep", "value": round(value, 2), "goal": GOAL, "met": value >= GOAL}
 
 
-def _cases(wsdl: Path) -> dict[tuple[str, str, str], Work]:
+def _cases(wsdl: Path) -> dict[Key, Work]:
     """What is measured, by case, name and kind."""
     codec = load(wsdl).operations["ScoreLoan"].codec
     raw = Raw(_request(), "text/xml; charset=utf-8")
@@ -101,7 +89,7 @@ def _cases(wsdl: Path) -> dict[tuple[str, str, str], Work]:
     }
 
 
-def _records(wsdl: Path) -> Mapping[tuple[str, str, str], Work]:
+def _records(wsdl: Path) -> Mapping[Key, Work]:
     payload = load(wsdl).operations["ScoreLoan"].codec.request(Raw(_request(), "text/xml"))
     return constructs.records(wsdl, payload["Application"], _RESULT)
 
@@ -140,43 +128,8 @@ def _fields(fields: Mapping[str, Any]) -> str:
     return "".join(f"<t:{name}>{value}</t:{name}>" for name, value in fields.items())
 
 
-class _Round:
-    """One measurement: seconds of each call, and CPU seconds a call."""
-
-    def __init__(self, work: Work, calls: int) -> None:
-        self.durations: list[float] = []
-        begun = time.process_time()
-        for _ in range(calls):
-            started = time.perf_counter()
-            work()
-            self.durations.append(time.perf_counter() - started)
-        self.cpu = (time.process_time() - begun) / calls
-        self.median = statistics.median(self.durations)
-
-
-def _result(case: str, name: str, kind: str, rounds: Sequence[_Round]) -> dict[str, Any]:
-    medians = [one.median for one in rounds]
-    middle = statistics.median(medians)
-    every = sorted(duration for one in rounds for duration in one.durations)
-    return {
-        "area": AREA,
-        "case": case,
-        "name": name,
-        "kind": kind,
-        "throughput": round(1 / middle, 1),
-        "cpu_us": round(1e6 * statistics.median(one.cpu for one in rounds), 2),
-        "p50_ms": round(every[len(every) // 2] * 1e3, 5),
-        "p99_ms": round(every[len(every) * 99 // 100] * 1e3, 5),
-        "spread": round((max(medians) - min(medians)) / middle, 3),
-    }
-
-
-def _ratio(case: str, rounds: Mapping[tuple[str, str, str], Sequence[_Round]], goal: float) -> dict[str, Any]:
-    pairs = zip(rounds[case, "zeep", "peer"], rounds[case, "compiled codec", "ours"], strict=True)
-    value = statistics.median(peer.median / ours.median for peer, ours in pairs)
-    return {
-        "area": AREA, "case": case, "against": "zeep", "value": round(value, 2), "goal": goal, "met": value >= goal
-    }  # fmt: skip
+def _ratio(case: str, rounds: Mapping[Key, Sequence[Turn]], goal: float) -> dict[str, Any]:
+    return faster(AREA, case, rounds[case, "compiled codec", "ours"], rounds[case, "zeep", "peer"], "zeep", goal)
 
 
 if __name__ == "__main__":

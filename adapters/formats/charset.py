@@ -1,8 +1,9 @@
 """A character set of records: one byte a digit, blank and sign, whether in EBCDIC or in ASCII's family."""
 
+import codecs
 from typing import Literal
 
-_PLAIN = "0123456789 +-."
+_PLAIN = "0123456789 +-"
 _POSITIVE, _NEGATIVE, _ASCII_NEGATIVE = "{ABCDEFGHI", "}JKLMNOPQR", "pqrstuvwxy"
 _INVALID = ord("x")
 
@@ -12,20 +13,21 @@ Overpunched = tuple[str, int]
 
 
 class Charset:
-    """The encoding `name` of the standard library, and what of it numbers are written with."""
+    """An encoding of the standard library, or cp1047, and what of it numbers are written with."""
 
     def __init__(self, name: str) -> None:
         """Raises ValueError for an encoding that is not known or does not keep every digit in one byte."""
+        self.name = name
         try:
-            codes = [sign.encode(name) for sign in _PLAIN]
-        except (LookupError, UnicodeError):
+            self._characters = _characters(name)
+            self._codes = codecs.charmap_build(self._characters) if self._characters else None
+            codes = [self.encoded(sign) for sign in _PLAIN]
+        except (LookupError, ValueError):
             raise ValueError(f"the encoding {name!r} is not known to Python; cp037, cp500 and latin-1 are") from None
         if any(len(code) != 1 for code in codes):
             raise ValueError(f"the encoding {name!r} has digits of more than one byte, which records cannot have")
-        self.name = name
-        self.ebcdic = codes[0] == b"\xf0"
-        self.space, self.plus, self.minus, self.point = codes[10:]
-        self.zero = codes[0]
+        self.ebcdic = self._characters is not None
+        self.zero, self.space, self.plus, self.minus = codes[0], *codes[10:]
         table = bytearray([_INVALID]) * 256
         for digit, code in enumerate(codes[:10]):
             table[code[0]] = ord(str(digit))
@@ -35,14 +37,19 @@ class Charset:
     def text(self, data: bytes) -> str:
         """The text. Raises ValueError, without the text."""
         try:
-            return data.decode(self.name)
+            if self._characters is None:
+                return data.decode(self.name)
+            # What the codec does as well, without the call of a function in Python.
+            return codecs.charmap_decode(data, "strict", self._characters)[0]
         except UnicodeDecodeError as error:
             raise ValueError(f"its byte {error.start} is no character of {self.name}") from None
 
     def encoded(self, text: str) -> bytes:
         """The bytes of a text. Raises ValueError, without the text."""
         try:
-            return text.encode(self.name)
+            if self._codes is None:
+                return text.encode(self.name)
+            return codecs.charmap_encode(text, "strict", self._codes)[0]
         except UnicodeEncodeError as error:
             raise ValueError(f"its character {error.start} is not in {self.name}") from None
 
@@ -65,3 +72,14 @@ class Charset:
         if style == "ascii":
             return _PLAIN[:10].encode(), _ASCII_NEGATIVE.encode()
         return _POSITIVE.encode(), _NEGATIVE.encode()
+
+
+def _characters(name: str) -> str | None:
+    """The character of each byte of an EBCDIC code page; U+FFFE, which means none, where it has none. None for others.
+
+    Python has no cp1047, z/OS Unix's: cp037 with three pairs of signs exchanged."""
+    known = "cp037" if name == "cp1047" else name
+    if "0".encode(known) != b"\xf0":
+        return None
+    table = "".join(bytes([code]).decode(known, "replace").replace("\ufffd", "\ufffe") for code in range(256))
+    return table if known == name else table.translate(str.maketrans("^¬[Ý]¨", "¬^Ý[¨]"))

@@ -130,6 +130,8 @@ class Named:
     def read(self, data: bytes) -> Any:
         """The name of the value, or the value."""
         value = self._coding.read(data)
+        if value is None:
+            return None
         return next((name for name, first, last in self._ranges if first <= value <= last), value)
 
     def write(self, value: Any) -> bytes:

@@ -6,7 +6,7 @@ depend on, by their fields: how long a table is, which alternative is there; whe
 that a field counts, by the field and "count".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,8 +90,7 @@ class Field:
         value = values.get(self.name, ABSENT) if self.name else self.initial
         count = facts.get((self, "count")) if self.decides else None
         if count is not None:
-            if value is not ABSENT and value is not None and str(value) != str(count):
-                raise Damage((self.name,), f"is not {count}, the length of the list that depends on it")
+            self._agree(value, count)
             value = count
         value = self.initial if value is ABSENT else value
         if value is ABSENT:
@@ -103,6 +102,14 @@ class Field:
         except ValueError as error:
             raise Damage((self.name,), str(error)) from None
         out += written
+
+    def _agree(self, value: Any, count: int) -> None:
+        """Raises Damage where the payload says another length than its list has."""
+        try:
+            if value is not ABSENT and value is not None and self.coding.write(value) != self.coding.write(count):
+                raise ValueError(f"is not {count}, the length of the list that depends on it")
+        except ValueError as error:
+            raise Damage((self.name,), str(error)) from None
 
     def trace(self, data: bytes, at: int, path: Path, found: dict[Path, tuple["Field", int]], facts: Facts) -> int:
         """Notes where it stands."""
@@ -124,6 +131,8 @@ class Group:
     least: int = 0
     most: int = 0
     known: frozenset[str] = frozenset()
+    plan: "Sequence[tuple[str, int, Callable[[bytes], Any] | None, Part]]" = ()
+    """Its parts, with how those are read that nothing depends on and that have a value."""
 
     def __post_init__(self) -> None:
         self.least, self.most = sum(part.least for part in self.parts), sum(part.most for part in self.parts)
@@ -147,8 +156,19 @@ class Group:
 
     def values(self, data: bytes, at: int, values: dict[str, Any], facts: Facts) -> int:
         """Puts the values of its parts into `values`; says where it ends."""
-        for part in self.parts:
-            at = part.read(data, at, values, facts)
+        if not self.plan:  # on first use: while a layout is built, fields may still be found to decide about others
+            self.plan = [_planned(part) for part in self.parts]
+        size = len(data)
+        for name, length, read, part in self.plan:
+            end = at + length
+            if read is None or end > size:
+                at = part.read(data, at, values, facts)
+                continue
+            try:  # as Field.read does, without a call for each of them
+                values[name] = read(data[at:end])
+            except ValueError as error:
+                raise Damage((name,), f"at byte {at}: {error}") from None
+            at = end
         return at
 
     def write(self, values: Mapping[str, Any], out: bytearray, facts: Facts) -> None:
@@ -185,6 +205,11 @@ class Group:
         for part in self.parts:
             at = part.trace(data, at, path, found, facts)
         return at
+
+
+def _planned(part: Part) -> "tuple[str, int, Callable[[bytes], Any] | None, Part]":
+    plain = isinstance(part, Field) and part.name and not part.decides
+    return part.name, part.most, part.coding.read if plain and isinstance(part, Field) else None, part
 
 
 def _at(values: Any, path: Path) -> Any:

@@ -1,7 +1,6 @@
 """Bodies of records with a layout, be it declared or read from a copybook: one, or many with header and trailer."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
@@ -176,15 +175,19 @@ def _next(frames: Iterator[Frame], name: str) -> Frame:
 
 def _values(layout: Group, data: bytes, place: Path, start: int) -> Payload:
     values: dict[str, Any] = {}
-    with _told(place, start):
+    try:
         _refuse_rest(data, layout.values(data, 0, values, {}))
+    except Damage as damage:
+        raise _told(damage, place, start) from None
     return values
 
 
 def _places(layout: Group, data: bytes, place: Path, start: int) -> Places:
     found: dict[Path, tuple[Field, int]] = {}
-    with _told(place, start):
+    try:
         _refuse_rest(data, layout.places(data, 0, place, found, {}))
+    except Damage as damage:
+        raise _told(damage, place, start) from None
     return found
 
 
@@ -193,14 +196,10 @@ def _refuse_rest(data: bytes, end: int) -> None:
         raise Damage((), f"the record has {len(data)} bytes, its layout {end}")
 
 
-@contextmanager
-def _told(place: Path, start: int) -> Iterator[None]:
-    """Tells of damage with the path from the payload's root, and where the record begins."""
-    try:
-        yield
-    except Damage as damage:
-        within = f", in the record that begins at byte {start}" if start else ""
-        raise Undecodable(f"{spelled((*place, *damage.path))}: {damage}{within}.") from None
+def _told(damage: Damage, place: Path, start: int) -> Undecodable:
+    """Damage with the path from the payload's root, and where the record begins."""
+    within = f", in the record that begins at byte {start}" if start else ""
+    return Undecodable(f"{spelled((*place, *damage.path))}: {damage}{within}.")
 
 
 def _written(layout: Group, values: Any, place: Path) -> bytes:

@@ -41,7 +41,7 @@ def test_one_area_is_measured_and_the_figures_of_the_others_are_kept(
 
 
 def test_an_area_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SystemExit, match=r"no area speed; there are codec, model, shadow, live"):
+    with pytest.raises(SystemExit, match=r"no area speed; there are codec, formats, model, shadow, live"):
         bench.chosen("codec,speed")
     assert list(bench.chosen("")) == list(bench.AREAS)
 

@@ -124,6 +124,7 @@ def test_a_table_is_as_long_as_its_field_says(tmp_path: Path) -> None:
     assert table.read(body) == values
     assert table.write(values) == body
     assert table.write({**values, "HEAD": {}}) == body, "its length is known by the list"
+    assert table.write({**values, "HEAD": {"N": "02"}}) == body
     assert table.amend(body, {("ROWS", 1, "B", 0): "Q"}).hex() == "f0f2f1e7e8f2d840e3"
     assert table.amend(body, {("ROWS", 0, "B"): ["1", "2"]}).hex() == "f0f2f1f1f2f2e940e3"
     for path in [("ROWS", 2, "A"), ("HEAD", "N"), ("ROWS", 0), ("ROWS",), ("HEAD",), ("FILLER",), ()]:

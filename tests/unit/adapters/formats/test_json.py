@@ -38,7 +38,13 @@ def test_what_is_written_is_read_again(payload: Mapping[str, Any]) -> None:
 @given(st.lists(_objects, max_size=4))
 def test_many_records_are_an_array(records: list[Any]) -> None:
     many = Json(JsonSettings(many=True))
-    assert many.read(many.write({"records": records})) == {"records": records}
+    body = many.write({"records": [{"a": 1}, *records]})
+    assert many.read(body) == {"records": [{"a": 1}, *records]}
+    assert many.read(many.amend(body, {("records", 0, "a"): 2})) == {"records": [{"a": 2}, *records]}
+    with pytest.raises(Unencodable, match="has no 0"):
+        many.amend(body, {(0, "a"): 2})
+    with pytest.raises(Unencodable, match="many records"):
+        many.write({"a": 1})
 
 
 def test_decimals_keep_all_their_digits() -> None:

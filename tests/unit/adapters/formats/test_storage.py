@@ -61,6 +61,7 @@ KNOWN: list[tuple[str, Coding, str, Any]] = [
     ("text", Text(4, EBCDIC), "c1c24040", "AB"),
     ("text to the right", Text(4, EBCDIC, right=True), "4040c1c2", "AB"),
     ("German text", Text(4, Charset("cp273")), "c06ad0a1", "äöüß"),
+    ("z/OS Unix", Text(6, Charset("cp1047")), "5fb0adbdbabb", "^¬[]Ý¨"),
     ("with the euro", Text(2, Charset("cp1140")), "9f40", "€"),
     ("spelled", Spelled(8, ASCII, scale=2), "2020202d312e3530", Decimal("-1.50")),
     ("spelled, zeros", Spelled(6, ASCII, scale=None, pad="0"), "2d3030312e35", Decimal("-1.5")),
@@ -199,6 +200,7 @@ def test_names_stand_for_values_and_ranges() -> None:
     coding = Named(Zoned(2, 0, EBCDIC), [("LOW", 0, 9), ("TEN", 10, 10), ("AGAIN", 10, 10)])
     assert [coding.read(coding.write(one)) for one in (5, 10, 11)] == ["LOW", "TEN", 11]
     assert coding.write("LOW") == coding.write(0)
+    assert Named(Blank(Zoned(2, 0, EBCDIC), EBCDIC, None), [("LOW", 0, 9)]).read(b"\x40\x40") is None
     assert coding.write("AGAIN") == coding.write("10") == coding.write(10)
 
 
@@ -208,7 +210,13 @@ def test_an_encoding_that_records_cannot_have_is_refused(name: str) -> None:
         Charset(name)
 
 
-@pytest.mark.parametrize("name", ["cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1140"])
+@pytest.mark.parametrize("name", ["cp037", "cp273", "cp424", "cp500", "cp875", "cp1026", "cp1047", "cp1140"])
 def test_code_pages_of_the_mainframe_are_known(name: str) -> None:
     assert Charset(name).ebcdic
     assert Zoned(2, 0, Charset(name), signed=True).write(-12) == b"\xf1\xd2"
+
+
+@given(st.sampled_from(["cp037", "cp273", "cp500", "cp1140"]), st.binary(max_size=20))
+def test_a_code_page_is_read_as_its_codec_does(name: str, data: bytes) -> None:
+    assert Charset(name).text(data) == data.decode(name)
+    assert Charset(name).encoded(data.decode(name)) == data
