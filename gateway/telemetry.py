@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from bisect import bisect_left
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -77,6 +78,7 @@ class Meters:
             "understudy_adapter_events", "What happened in an adapter", ["source", "operation", "event"],
             registry=registry,
         )  # fmt: skip
+        self._happenings: dict[tuple[str, str, str], Callable[[float], None]] = {}
         self._levels = Gauge(
             "understudy_adapter_level", "How much of something an adapter has", ["source", "operation", "name"],
             registry=registry, multiprocess_mode="livesum",
@@ -112,7 +114,9 @@ class Meters:
 
     def happened(self, source: str, operation: str, event: str, amount: int) -> None:
         """Counts events of an adapter."""
-        self._events.labels(source, operation, event).inc(amount)
+        if (found := self._happenings.get((source, operation, event))) is None:
+            found = self._happenings[source, operation, event] = self._events.labels(source, operation, event).inc
+        found(amount)
 
     def level(self, source: str, operation: str, name: str, value: float) -> None:
         """Sets a level of an adapter."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.certificates import made
 from tests.mariadb import Mariadb, running_mariadb
 from tests.services import (
     MARIADB,
@@ -95,8 +96,16 @@ def postgresql(postgresql_server: Postgresql) -> str:
 
 @pytest.fixture(scope="session")
 def rabbitmq() -> Iterator[Rabbitmq]:
-    """A private RabbitMQ node, shared by all tests of this process; whoever stops or kills it starts it again."""
-    with running_rabbitmq(programs(RABBITMQ)) as node:
+    """A private RabbitMQ node, shared by all tests of this process; whoever stops or kills it starts it again.
+
+    It also serves TLS to those who show `client.pem` of its folder; `authority.pem` has signed its own certificate."""
+
+    def prepare(node: Rabbitmq) -> None:
+        authority = made(node.folder, "authority")
+        made(node.folder, "client", authority)
+        node.serve_tls(authority.file, made(node.folder, "server", authority).file)
+
+    with running_rabbitmq(programs(RABBITMQ), prepare) as node:
         yield node
 
 

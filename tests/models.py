@@ -85,3 +85,8 @@ def not_a_number() -> Saying:
 def raising() -> Raising:
     """Always fails."""
     return Raising()
+
+
+def says_half() -> Saying:
+    """Says 0.5 of everybody, whatever the amount."""
+    return Saying("half:1", 0.5)

@@ -84,7 +84,7 @@ class Postgresql:
     def __init__(self, programs: Path, folder: Path) -> None:
         self.port = free_port()
         self._programs = programs
-        self._folder = folder
+        self.folder = folder
         self._user = owner(folder, "postgres")
         self._databases = 0
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,17 +104,17 @@ class Postgresql:
     def install(self) -> None:
         """Makes the data folder."""
         initdb = ["--auth=trust", "--username=understudy", "--encoding=UTF8", "--locale=C", "--no-sync"]
-        command = [str(self._programs / "initdb"), *initdb, f"--pgdata={self._folder / 'data'}"]
+        command = [str(self._programs / "initdb"), *initdb, f"--pgdata={self.folder / 'data'}"]
         with self._log.open("ab") as log:
-            subprocess.run(command, user=self._user, check=True, stdout=log, stderr=log, cwd=self._folder)
+            subprocess.run(command, user=self._user, check=True, stdout=log, stderr=log, cwd=self.folder)
 
     def start(self) -> None:
         """Starts it; returns when it takes connections. Raises RuntimeError with its log."""
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "port": self.port}
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
-        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), *options]
+        command = [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self._folder)
+            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self.folder)
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -140,7 +140,7 @@ class Postgresql:
 
     @property
     def _log(self) -> Path:
-        return self._folder / "log"
+        return self.folder / "log"
 
 
 @contextmanager
@@ -180,10 +180,11 @@ class Rabbitmq:
     def __init__(self, programs: Path, folder: Path) -> None:
         """`folder` is where everything of the node is kept. Starts nothing."""
         self._program = programs / "rabbitmq-server"
-        self._folder = folder
+        self.folder = folder
         self._node = f"understudy-{os.getpid()}-{folder.name[-8:]}@localhost"
         self.port, self._distribution, self._epmd = free_port(), free_port(), free_port()
         self.tls_port: int | None = None
+        self._settings = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -191,20 +192,20 @@ class Rabbitmq:
         """`127.0.0.1:PORT`."""
         return f"127.0.0.1:{self.port}"
 
-    def serve_tls(self, ca: Path, certificate: Path, key: Path) -> None:
-        """Has the next start serve TLS too, at `tls_port`, for callers that show a certificate of this authority."""
+    def serve_tls(self, ca: Path, certificate: Path) -> None:
+        """Has the next start serve TLS too, at `tls_port`, for callers that show a certificate of this authority.
+
+        The certificate's file has its key as well."""
         self.tls_port = free_port()
         self._settings = (
             f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {ca}\n"
-            f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"
+            f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {certificate}\n"
             "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
         )
 
-    _settings = ""
-
     def start(self) -> None:
         """Starts the node in its folder; returns when it takes connections. Raises RuntimeError with its log."""
-        folder = self._folder
+        folder = self.folder
         (folder / "rabbitmq.conf").write_text(f"vm_memory_high_watermark.relative = 0.5\n{self._settings}")
         (folder / "plugins").write_text("[].\n")
         with (folder / "log").open("ab") as log:
@@ -256,10 +257,10 @@ class Rabbitmq:
             self._process.wait(PATIENCE)
 
     def _pid(self) -> int:
-        return int((self._folder / "pid").read_text())
+        return int((self.folder / "pid").read_text())
 
     def _environment(self) -> dict[str, str]:
-        folder = self._folder
+        folder = self.folder
         own = {
             "HOME": folder, "RABBITMQ_NODENAME": self._node, "RABBITMQ_NODE_PORT": self.port,
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": self._distribution,
@@ -272,11 +273,14 @@ class Rabbitmq:
 
 
 @contextmanager
-def running_rabbitmq(programs: Path) -> Iterator[Rabbitmq]:
-    """A private node for as long as the block lasts. Raises RuntimeError with its log when it does not start."""
+def running_rabbitmq(programs: Path, prepare: Callable[[Rabbitmq], None] = lambda _: None) -> Iterator[Rabbitmq]:
+    """A private node for as long as the block lasts; `prepare` is done before it starts.
+
+    Raises RuntimeError with its log when it does not start."""
     folder = Path(tempfile.mkdtemp(prefix="understudy-rabbitmq-"))
     node = Rabbitmq(programs, folder)
     try:
+        prepare(node)
         node.start()
         yield node
     finally:

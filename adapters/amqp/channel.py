@@ -21,7 +21,11 @@ class Lost(UnderstudyError):
 
 
 def lost(reason: BaseException) -> Lost:
-    """What pika gives as a reason, in our words."""
+    """What pika gives as a reason, in our words: of an attempt that consists of attempts, the last one's."""
+    while inner := getattr(reason, "exceptions", None) or [getattr(reason, "exception", None)]:
+        if not isinstance(inner[-1], BaseException):
+            break
+        reason = inner[-1]
     code = getattr(reason, "reply_code", 0)
     text = getattr(reason, "reply_text", "") or str(reason) or type(reason).__name__
     return Lost(str(text), code if isinstance(code, int) else 0)

@@ -35,10 +35,10 @@ def letter(queue: str, delivery: Delivery, operation: str, source: str, reason: 
 
 def restored(properties: pika.BasicProperties) -> pika.BasicProperties:
     """The properties that a dead letter came with, as far as the broker lets them be published: all but user_id."""
-    headers = properties.headers or {}
     made = passed_on(properties, None)
-    made.headers = {name: value for name, value in headers.items() if name not in _OURS} or None
+    headers = made.headers or {}
     came = json.loads(headers.get(CAME, "{}"))
+    made.headers = {name: value for name, value in headers.items() if name not in _OURS} or None
     made.expiration = came.get("expiration")
     made.delivery_mode = 2
     return made

@@ -1,7 +1,7 @@
 """Messages and their properties: what names one, when it expires, and what of it goes on."""
 
 import hashlib
-import os
+import random
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ from gateway.contract import Raw
 
 ROUTE, BY, MODEL = "x-understudy-source", "x-understudy-by", "x-understudy-model"
 _PARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_ROUTING = ("CC", "BCC")
-"""Headers that would have the broker deliver a copy to further queues."""
+_BROKERS = ("CC", "BCC", "x-delivery-count")
+"""Headers that would have the broker deliver a copy to further queues, or that it has written itself."""
 _NAMES = (
     "content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration",
     "message_id", "timestamp", "type", "user_id", "app_id", "cluster_id",
@@ -43,12 +43,10 @@ def digest(operation: str, delivery: Delivery) -> bytes:
 
     A message id is often missing or the same for all, so everything that tells requests apart is in it."""
     properties = delivery.properties
-    named = hashlib.blake2b(digest_size=24)
-    for part in (operation, properties.message_id, properties.correlation_id, properties.reply_to):
-        value = octets(part)
-        named.update(len(value).to_bytes(4, "big") + value)
-    named.update(delivery.body)
-    return named.digest()
+    parts = [operation.encode(), octets(properties.message_id), octets(properties.correlation_id),
+             octets(properties.reply_to)]  # fmt: skip
+    head = bytes(map(len, parts)) + b"".join(parts)
+    return hashlib.blake2b(head + delivery.body, digest_size=24).digest()
 
 
 def named(delivery: Delivery) -> bool:
@@ -82,22 +80,22 @@ def passed_on(
     made.user_id = made.cluster_id = None
     made.delivery_mode = 2
     made.expiration = None if left is None else str(max(1, round(left * 1000)))
-    headers = {name: value for name, value in (properties.headers or {}).items() if name not in _ROUTING}
+    headers = {name: value for name, value in (properties.headers or {}).items() if name not in _BROKERS}
     headers |= dict(more or {})
     made.headers = headers or None
     return made
 
 
 def traced(properties: pika.BasicProperties) -> Mapping[str, Any]:
-    """The W3C trace context of what follows from a message: its trace, or a new one, and a span of its own."""
+    """The W3C trace context of what follows from a message: its trace, with a new span; none where it has none."""
     headers = properties.headers or {}
     came = octets(headers.get("traceparent")).decode("latin-1")
-    span = os.urandom(8).hex()
-    if _PARENT.fullmatch(came):
-        version, trace, _, flags = came.split("-")
-        kept = {"tracestate": headers["tracestate"]} if "tracestate" in headers else {}
-        return {"traceparent": f"{version}-{trace}-{span}-{flags}", **kept}
-    return {"traceparent": f"00-{os.urandom(16).hex()}-{span}-00"}
+    if not _PARENT.fullmatch(came):
+        return {}
+    version, trace, _, flags = came.split("-")
+    span = random.getrandbits(64)
+    kept = {"tracestate": headers["tracestate"]} if "tracestate" in headers else {}
+    return {"traceparent": f"{version}-{trace}-{span:016x}-{flags}", **kept}
 
 
 def deaths(properties: pika.BasicProperties) -> Sequence[Mapping[str, Any]]:
@@ -109,7 +107,8 @@ def deaths(properties: pika.BasicProperties) -> Sequence[Mapping[str, Any]]:
 def described(properties: pika.BasicProperties) -> dict[str, str]:
     """The properties as text, for people."""
     given = {name: getattr(properties, name) for name in _NAMES}
-    given |= {f"headers.{name}": value for name, value in (properties.headers or {}).items()}
+    headers = {name: value for name, value in (properties.headers or {}).items() if name not in _BROKERS}
+    given |= {f"headers.{name}": value for name, value in headers.items()}
     return {name: _text(value) for name, value in given.items() if value is not None}
 
 

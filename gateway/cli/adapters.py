@@ -1,10 +1,14 @@
 """`understudy leave` and `understudy dead`: what operators ask of one adapter, while no gateway has to run."""
 
 import asyncio
+import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
+
+import structlog
 
 from gateway import assembly
 from gateway.cli import console
@@ -90,4 +94,16 @@ def _asked(adapter: Adapter, question: Callable[[], Awaitable[Asked]]) -> Asked:
         finally:
             await adapter.close()
 
-    return asyncio.run(asked())
+    with _quiet():
+        return asyncio.run(asked())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leaves out what an adapter would log: what is wrong is said once, as the command's own error."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

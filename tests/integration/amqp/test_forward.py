@@ -35,7 +35,8 @@ def test_the_workers_bytes_and_properties_come_back_in_order(case: Case, stage: 
     assert [one.body for one in worker.seen] == [request(at) for at in range(100)], "once each, in order"
     for one in worker.seen:
         assert one.properties.type == "loan" and one.properties.headers["a"] == 1
-        assert one.properties.headers["traceparent"] and one.properties.message_id.startswith("m")
+        assert one.properties.headers["x-understudy-source"] == "loans/Score"
+        assert one.properties.message_id.startswith("m")
     term = "compared" if stage == "shadow" else "not_observable:off"
     until(lambda: gateway.ledger().get(term) == 100, "the ledger")
     until(
@@ -220,6 +221,7 @@ def test_a_reply_that_belongs_to_no_call_is_put_aside(case: Case) -> None:
     until(lambda: depth(case.node, DEAD) == 1, "the dead letter")
 
 
+@pytest.mark.long
 def test_a_killed_broker_loses_nothing_on_the_way_to_the_worker_and_back(case: Case) -> None:
     old = case.queue("old", "quorum")
     queue = case.queue("requests", "quorum")
