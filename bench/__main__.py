@@ -15,7 +15,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-AREAS = {"codec": "codec", "formats": "formats", "model": "coalescing", "shadow": "shadow", "live": "live"}
+AREAS = {
+    "codec": "codec",
+    "formats": "formats",
+    "model": "coalescing",
+    "shadow": "shadow",
+    "live": "live",
+    "observing": "observing",
+    "reports": "reports",
+}
 """Area to module; each has `run() -> {"results", "ratios"}`."""
 FILE = Path(__file__).with_name("results.json")
 

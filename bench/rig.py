@@ -17,7 +17,7 @@ import zeep
 from lxml import etree
 from sqlalchemy import Engine
 
-import gateway.examples.credit as example
+import gateway.examples.credit as credit
 from bench.figures import Round
 from bench.load import Generator, Order
 from gateway.edit import Path as Place
@@ -29,7 +29,6 @@ from gateway.store.engine import connect
 PATH = "/soap/loans"
 ROUTE = "loan_decision"
 _SERVE = "from gateway.cli import app; app()"
-_TICKS = os.sysconf("SC_CLK_TCK")
 _DEADLINE = 30.0
 
 
@@ -42,13 +41,12 @@ def messages(count: int = 1000) -> Sequence[bytes]:
 
 
 def _files() -> Path:
-    return Path(example.__file__).parent
+    return Path(credit.__file__).parent
 
 
 def cpu(pid: int) -> float:
     """Seconds of CPU that a process has taken so far."""
-    facts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(facts[11]) + int(facts[12])) / _TICKS
+    return time.clock_gettime((~pid << 3) | 2)  # what clock_getcpuclockid(3) makes of a process: all of its threads
 
 
 def until(condition: Callable[[], bool], what: str, log: Path | None = None) -> None:
@@ -59,6 +57,14 @@ def until(condition: Callable[[], bool], what: str, log: Path | None = None) -> 
             said = log.read_text()[-2000:] if log else ""
             raise TimeoutError(f"{what} took more than {_DEADLINE:g} s\n{said}")
         time.sleep(0.02)
+
+
+def example(folder: Path) -> Path:
+    """The example's files in a folder; returns its configuration."""
+    for file in _files().iterdir():
+        if file.suffix in (".wsdl", ".xsd", ".yaml"):
+            shutil.copy(file, folder)
+    return folder / "understudy.yaml"
 
 
 class Served:
@@ -132,10 +138,7 @@ def served(
     rewrite: Callable[[str], str] = str,
 ) -> Iterator[Served]:  # fmt: skip
     """The example in `folder`, its configuration changed, served by `understudy serve` with free ports."""
-    for file in _files().iterdir():
-        if file.suffix in (".wsdl", ".xsd", ".yaml"):
-            shutil.copy(file, folder)
-    path, log = folder / "understudy.yaml", folder / "gateway.log"
+    path, log = example(folder), folder / "gateway.log"
     path.write_text(edit(rewrite(path.read_text()), changes))
     own = {"UNDERSTUDY_LISTEN": "127.0.0.1:0", "UNDERSTUDY_ADMIN": "127.0.0.1:0"}
     here = {"PYTHONPATH": str(Path(__file__).parents[1])}

@@ -17,12 +17,12 @@ from adapters.amqp.forward import Forward
 from adapters.amqp.intake import Intake
 from adapters.amqp.source import AmqpSource
 from adapters.amqp.tap import Beside, Tapped
-from gateway.contract import DeadLetter, Front, Gateway, Incumbent, Source, Stage
+from gateway.contract import About, DeadLetter, Erased, Front, Gateway, Incumbent, Source, Stage
 from gateway.settings import Settings
 
 
 class Amqp:
-    """gateway.contract.Adapter, Leaves and Buries for one virtual host."""
+    """gateway.contract.Adapter, Leaves, Buries and Erases for one virtual host."""
 
     Settings: ClassVar[type[Settings]] = AmqpSettings
 
@@ -79,6 +79,10 @@ class Amqp:
     async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
         """Puts dead letters back into the queues that they came from."""
         return await self._dead.resubmit(ids)
+
+    async def erase(self, about: About) -> Erased:
+        """Removes the dead letters of one person. Nothing else of the adapter outlasts its delivery."""
+        return await self._dead.erase(about, self._codecs)
 
     async def close(self) -> None:
         """Closes the connections."""

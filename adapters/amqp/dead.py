@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +10,11 @@ import pika
 
 from adapters.amqp.broker import Broker
 from adapters.amqp.channel import Channel, Lost, opened, passive
+from adapters.amqp.codec import Codec
 from adapters.amqp.consumer import Delivery
-from adapters.amqp.message import deaths, described, passed_on
+from adapters.amqp.message import deaths, described, media, passed_on
 from adapters.amqp.publisher import Letter, Refused, Returned
-from gateway.contract import DeadLetter, Unfinished
+from gateway.contract import About, DeadLetter, Erased, Raw, Undecodable, Unfinished
 
 ID, REASON, SINCE, OPERATION = "x-understudy-id", "x-understudy-reason", "x-understudy-since", "x-understudy-operation"
 QUEUE, CAME = "x-understudy-queue", "x-understudy-came"
@@ -83,6 +84,31 @@ class DeadLetters:
         if missing := set(ids or ()) - set(done):
             raise Unfinished(f"no dead letter is called {', '.join(sorted(missing))}; {len(done)} others were put back")
         return done
+
+    async def erase(self, about: About, codecs: Mapping[str, Codec]) -> Erased:
+        """Removes those that are about one person only. Raises Unfinished."""
+        removed, left = 0, []
+        try:
+            connection = await self._broker.writing.connection(PATIENCE)
+            found = await passive(connection, self._broker.dead_letters)
+            channel = await opened(connection)
+            async for tag, properties, body in got(channel, self._broker.dead_letters, found.message_count):
+                letter = self._told(tag, properties, body)
+                try:
+                    codec = codecs[letter.operation]
+                    hers, records = about(letter.operation, codec.request(Raw(body, media(properties))))
+                except (Undecodable, KeyError):
+                    left.append(f"the dead letter {letter.id} cannot be read: look at it, it may be about anybody")
+                    continue
+                if hers and hers == records:
+                    channel.raw.basic_ack(tag)
+                    removed += 1
+                elif hers:
+                    left.append(f"the dead letter {letter.id} is about others too")
+            await channel.close()
+        except Lost as error:
+            raise Unfinished(f"{removed} dead letters were removed, then: {error}") from error
+        return Erased([f"{removed} dead letters removed"], left)
 
     def _told(self, tag: int, properties: pika.BasicProperties, body: bytes) -> DeadLetter:
         headers = properties.headers or {}

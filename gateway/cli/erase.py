@@ -14,7 +14,7 @@ from gateway.cli import console
 from gateway.cli.audit import noted
 from gateway.cli.standing import route_of
 from gateway.config import Loaded, load
-from gateway.contract import ConfigError, Erased, Erases, Payload, Unmappable
+from gateway.contract import Buries, ConfigError, Erased, Erases, Leaves, Payload, Unmappable
 from gateway.keeping import keyring
 from gateway.mapping import RouteMapping, compile_route, read_key
 from gateway.seal import Keyring, Unopened, place
@@ -118,7 +118,11 @@ def _adapters(loaded: Loaded, person: Person) -> Sequence[tuple[str, Erased]]:
 
     async def _one(adapter: Any, about: Any) -> Erased:
         try:
-            return await adapter.erase(about) if isinstance(adapter, Erases) else Erased(())
+            if isinstance(adapter, Erases):
+                return await adapter.erase(about)
+            if isinstance(adapter, Leaves | Buries):
+                return Erased((), ["keeps rows or messages of its own, to be looked after by hand"])
+            return Erased(())
         finally:
             await adapter.close()
 

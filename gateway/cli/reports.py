@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
+from gateway.answers import answer_rules
 from gateway.config import Config, Route
 from gateway.known import expired
 from gateway.replay import asked
@@ -11,7 +12,10 @@ from gateway.replay import asked
 def switched_off(config: Config) -> Iterator[str]:
     """One sentence each."""
     if not config.records.keep:
-        yield "records.keep is false: no confusions, no disagreements, no replay"
+        yield "records.keep is false: no disagreements to look at, no drift of inputs, no export, no replay"
+    known = {field for route in config.routes.values() for field in (*route.fields, *answer_rules(route))}
+    if config.routes and (strange := [field for field in config.records.fields if field not in known]):
+        yield f"records.fields names what no route has: {', '.join(strange)}"
     for name, route in config.routes.items():
         if route.key is None:
             yield f"route {name} has no key: no figures per customer, and its records count as if independent"
@@ -19,8 +23,16 @@ def switched_off(config: Config) -> Iterator[str]:
         if config.records.keep and (absent := [field for field in route.fields if field not in kept]):
             shown = ", ".join(absent[:6]) + (f" and {len(absent) - 6} more" if len(absent) > 6 else "")
             yield f"route {name}: no drift of {shown}: not kept by records.fields"
+        if summed := [field for field in _judged(route) if field not in kept]:
+            yield f"route {name}: no confusions and no scores of {', '.join(summed)}: not kept by records.fields"
         if config.records.keep and route.candidate and (wanted := _not_readable(config, route)):
             yield f"route {name}: no replay: records.fields must keep or encrypt {', '.join(wanted)} too"
+
+
+def _judged(route: Route) -> list[str]:
+    """The answer fields that are compared."""
+    rules = {name: route.compare.get(name) for name in answer_rules(route)}
+    return [name for name, rule in rules.items() if rule is None or rule.rule != "ignore"]
 
 
 def _not_readable(config: Config, route: Route) -> list[str]:

@@ -98,7 +98,7 @@ class Writer:
 
 def _insert(connection: Connection, records: Sequence[Record]) -> set[int]:
     """Writes what is new; returns the places of the others."""
-    rows = [_row(record) for record in records]
+    rows = [row_of(record) for record in records]
     places: dict[tuple[str, str, int], int] = {}
     for place, row in enumerate(rows):
         places.setdefault((row["route"], row["call_id"], row["position"]), place)
@@ -107,7 +107,8 @@ def _insert(connection: Connection, records: Sequence[Record]) -> set[int]:
     return set(range(len(rows))) - {places[row.route, row.call_id, row.position] for row in written}
 
 
-def _row(record: Record) -> dict[str, Any]:
+def row_of(record: Record) -> dict[str, Any]:
+    """The record as a row of its table."""
     return {
         "route": record.route,
         "epoch": record.epoch,

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import assembly
 from gateway.config import parse
-from gateway.contract import Buries, DeadLetter
+from gateway.contract import Buries, DeadLetter, Erased, Erases
 from tests.integration.amqp.conftest import Case
 from tests.integration.amqp.rig import channel, depth, until
 
@@ -255,3 +255,27 @@ def test_a_killed_broker_loses_nothing(case: Case) -> None:
     for one in again.wait(named, 60):
         assert isinstance(one.properties, pika.BasicProperties)
     assert len(again.replies) == 1000
+
+
+def test_the_dead_letters_of_one_person_are_erased_and_those_nobody_can_read_are_named(case: Case) -> None:
+    queue = case.queue("requests")
+    text = case.text(case.settings({"queue": queue}), "live")
+    case.gateway(text)
+    caller = case.caller()
+    for number in (1, 2, 1):
+        caller.send(queue, json.dumps({"Id": f"c{number}", "Amount": "none"}).encode())
+    caller.send(queue, b"c1 {")
+    until(lambda: depth(case.node, DEAD) == 4, "the dead letters")
+
+    async def main() -> Erased:
+        adapter = assembly.adapters(parse(text, Path(case.folder) / "understudy.yaml", {}))["loans"]
+        assert isinstance(adapter, Erases)
+        try:
+            return await adapter.erase(lambda operation, payload: (int(payload["Id"] == "c1"), 1))
+        finally:
+            await adapter.close()
+
+    erased = asyncio.run(main())
+    assert (list(erased.removed), len(erased.left)) == (["2 dead letters removed"], 1)
+    until(lambda: depth(case.node, DEAD) == 2, "the others to stay")
+    assert sorted(one.body for one in letters(case, text)) == sorted([request(2).replace(b"500", b'"none"'), b"c1 {"])

@@ -79,13 +79,16 @@ def test_reports_that_the_record_settings_switch_off_are_named(run: Run, path: P
     text = run("check").output
     assert "route rating has no key" in text
     assert "route loan_decision: no drift of id, amount" in text
+    assert "route loan_decision: no confusions and no scores of decision" in text
     path.write_text(TEXT + "records: {fields: {amount: keep, id: drop}}\n")
     assert "route loan_decision: no drift of id:" in run("check").output
     assert "route loan_decision: no replay: records.fields must keep or encrypt decision too" in run("check").output
     path.write_text(TEXT + "records: {keep: false}\n")
     text = run("check").output
-    assert "no confusions, no disagreements, no replay" in text
-    assert "drift" not in text
+    assert "no disagreements to look at, no drift of inputs, no export, no replay" in text
+    assert "no drift of id" not in text
+    path.write_text(TEXT + "records: {fields: {amuont: keep}}\n")
+    assert "records.fields names what no route has: amuont" in run("check").output
 
 
 def test_a_known_difference_that_has_expired_is_named_with_its_owner(run: Run, path: Path) -> None:
