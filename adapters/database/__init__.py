@@ -6,12 +6,13 @@ answer and status in one transaction; the legacy table is never locked while a m
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
 import structlog
+from sqlalchemy import Engine
 
 from adapters.database.asking import Asked
 from adapters.database.calls import Calls
@@ -42,7 +43,7 @@ class Database:
         """`folder` is where understudy.yaml is. Opens no connection. Raises ConfigError."""
         self._name = name
         self._settings = settings
-        self._engine = connect(name, settings, folder)
+        self._folder = folder
         self._histories: dict[str, History] = {}
         self._codecs = {operation: _codec(table, folder) for operation, table in settings.tables.items()}
         self._codecs |= {operation: RowCodec({}, {}, None) for operation in settings.queries}
@@ -50,7 +51,12 @@ class Database:
         self.ceiling = Stage.SHADOW if reads else Stage.LIVE
         answered = bool(settings.queries) or any(table.batch for table in settings.tables.values())
         threads = settings.budget.statements
-        self._asked = Asked(self._engine, settings.queries, settings.timeout, threads) if answered else None
+        self._asked = Asked(lambda: self._engine, settings.queries, settings.timeout, threads) if answered else None
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """Made when first used: the observer has our codecs and neither URL nor driver. Raises ConfigError."""
+        return connect(self._name, self._settings, self._folder)
 
     def codecs(self) -> Mapping[str, RowCodec]:
         """By table and query."""
@@ -64,8 +70,8 @@ class Database:
         """Nobody calls a database over HTTP."""
 
     def source(self, gateway: Gateway) -> "Tables | None":
-        """The pollers of the tables."""
-        return Tables(self) if self._settings.tables else None
+        """The pollers of the tables. Raises ConfigError where the URL is wrong or its driver missing."""
+        return Tables(self.pollers()) if self._settings.tables else None
 
     def pollers(self) -> Sequence[Poller]:
         """One for each table."""
@@ -79,7 +85,10 @@ class Database:
 
     async def probe(self) -> Sequence[str]:
         """Connects, reflects every table, and sees whether what claiming needs is there and granted."""
-        return await asyncio.to_thread(partial(problems, self._name, self._settings, self._engine))
+        try:
+            return await asyncio.to_thread(partial(problems, self._name, self._settings, self._engine))
+        except ConfigError as error:
+            return error.problems
 
     def warnings(self) -> Sequence[str]:
         """Nothing here is weak by itself."""
@@ -133,18 +142,19 @@ class Database:
         """Closes every connection."""
         if self._asked:
             self._asked.close()
-        await asyncio.to_thread(self._engine.dispose)
+        if "_engine" in self.__dict__:
+            await asyncio.to_thread(self._engine.dispose)
 
 
 class Tables:
     """gateway.contract.Source: the pollers of all tables."""
 
-    def __init__(self, adapter: Database) -> None:
-        self._adapter = adapter
+    def __init__(self, pollers: Sequence[Poller]) -> None:
+        self._pollers = pollers
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
         """Runs until `stop`, then returns with nothing in flight."""
-        await together(self._adapter.pollers(), gateway, stop)
+        await together(self._pollers, gateway, stop)
 
 
 def _codec(table: TableSettings, folder: Path) -> RowCodec:

@@ -1,7 +1,7 @@
 """A stored procedure or query of the legacy database that answers routes whose callers speak another protocol."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +20,9 @@ THREADS = 16
 class Asked:
     """gateway.contract.Incumbent: the database's own answer to one call."""
 
-    def __init__(self, engine: Engine, queries: Mapping[str, Query], timeout: float, threads: int) -> None:
+    def __init__(
+        self, engine: Callable[[], Engine], queries: Mapping[str, Query], timeout: float, threads: int
+    ) -> None:
         """Opens no connection; `timeout` in seconds is what a caller without a deadline waits at most."""
         self._engine = engine
         self._queries = queries
@@ -50,7 +52,7 @@ class Asked:
 
     def _asked(self, query: Query, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The first row. In a transaction of its own, since a procedure may write."""
-        with writing(self._engine) as connection:
+        with writing(self._engine()) as connection:
             statement = self._statement(query)
             given = {f"a{at}": values.get(name) for at, name in enumerate(query.arguments)} if query.procedure else {
                 name: values.get(name) for name in statement._bindparams
@@ -61,7 +63,7 @@ class Asked:
 
     def _statement(self, query: Query) -> TextClause:
         if query.procedure:
-            return text(calling(self._engine.dialect, query.procedure, len(query.arguments)))
+            return text(calling(self._engine().dialect, query.procedure, len(query.arguments)))
         return text(str(query.sql))
 
     def close(self) -> None:

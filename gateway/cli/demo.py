@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from gateway.cli import demo_database
 from gateway.cli.demo_figures import Act, booked, confusions, settled
 from gateway.cli.demo_rounds import Heard, Request, play
 from gateway.cli.demo_system import System, workplace
@@ -70,6 +71,8 @@ class _Performance:
             disagreement(self._out, played["shadow"], confusions(engine, ROUTE, "decision"))
             judged(self._out, found)
             kept_promises(self._out, told)
+            told["table"] = demo_database.play(self._out, self._system, engine, self._applications)
+            told["ok"] &= told["table"]["ok"]
             return told
         finally:
             engine.dispose()
@@ -82,6 +85,7 @@ class _Performance:
         if not trained(home):
             out.say("Training a model on 500 of the 1,000 applications; the other 500 will judge it")
         prepare(system.folder)
+        demo_database.prepare(system)
         out.say(f"Starting the model {trained(home)} and the gateway")
         system.start_gateway(trained(home))
         out.say(f"The gateway answers at {system.address}; its stages are moved by editing {system.configuration}")

@@ -132,6 +132,15 @@ def test_the_unseen_are_judged(told: Mapping[str, Any]) -> None:
     assert unseen["both"] + unseen["legacy"] + unseen["model"] + unseen["neither"] == unseen["judged"]
 
 
+def test_the_table_is_shared_with_the_batch_by_the_same_cohort(told: Mapping[str, Any]) -> None:
+    nights = {night["stage"].split()[0]: night for night in told["table"]["nights"]}
+    moved, kept = len(cohort() - kept_with_the_incumbent()), len(kept_with_the_incumbent())
+    assert {stage: night["gateway"] for stage, night in nights.items()} == {
+        "off": 0, "shadow": 0, "canary": moved, "live": CALLS - kept
+    }  # fmt: skip
+    assert all(night["batch"] + night["gateway"] == CALLS and night["balanced"] for night in nights.values())
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demonstration_leaves_nothing_running(
     told: Mapping[str, Any], place: Path, tmp_path: Path, sign: signal.Signals
