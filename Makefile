@@ -22,7 +22,7 @@ LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pi
 EXTRAS := --extra soap --extra demo --extra amqp --extra messagepack --extra postgresql --extra mysql --extra parquet
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo serve test check faults interop wheel bench services lock upgrade clean
+.PHONY: help demo serve test check faults interop wheel simulate bench services lock upgrade clean
 
 help:  ## what can be made
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 16
@@ -69,6 +69,9 @@ interop: $(VENV)/.dev  ## eight SOAP clients call the gateway; makes the matrix 
 
 wheel: $(VENV)/.dev  ## builds the wheel, installs it into a fresh environment elsewhere and tries it
 	$(BIN)/pytest -m wheel tests/packaging $(ARGS)
+
+simulate: $(VENV)/.dev  ## simulates the guard, into bench/guard.md; RUNS=100 for a first impression
+	RUNS=$(or $(RUNS),1000) $(BIN)/python -m bench.guard
 
 bench: $(VENV)/.dev  ## measures, into bench/results.json; ONLY=area for one
 	ONLY=$(ONLY) $(BIN)/python -m bench $(ARGS)

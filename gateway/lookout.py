@@ -12,9 +12,10 @@ from decimal import Decimal
 import structlog
 from sqlalchemy import Engine
 
+from gateway.config import Route
 from gateway.contract import Stage
 from gateway.cutover import Caps
-from gateway.guard import ASSUMED, Facts, Memory, Window, judge, spans, take, variation
+from gateway.guard import ASSUMED, Facts, Memory, Window, judge, spans, take
 from gateway.judgement import Judgement, Outcome
 from gateway.limits import Guard
 from gateway.plan import Plan, Position, Situation, advance, moved
@@ -128,7 +129,7 @@ def observe(engine: Engine, bound: Bound, allowed: Caps, *, kept: bool) -> Seen:
     begun = epochs.current(engine, bound.route, bound.tag, bound.digest, bound.step(allowed))
     if begun is None:
         return Seen(Judgement())
-    guard, most = bound.settings.guard or Guard(), _most(bound)
+    guard, most = bound.settings.guard or Guard(), most_of(bound.settings)
     ledger = queries.ledger(engine, bound.route)
     state = _recalled(engine, bound.route, guard, begun, ledger)
     known = state.arrival
@@ -145,8 +146,9 @@ def observe(engine: Engine, bound: Bound, allowed: Caps, *, kept: bool) -> Seen:
     return Seen(judgement, state, begun, first and str(judgement.outcome) != state.said)
 
 
-def _most(bound: Bound) -> float:
-    cost = bound.settings.cost
+def most_of(settings: Route) -> float:
+    """What a record of the route costs at most, where that is bounded."""
+    cost = settings.cost
     return float(cost.at_most) if cost and cost.at_most is not None else 1.0
 
 
@@ -156,19 +158,17 @@ def _recalled(engine: Engine, route: str, guard: Guard, begun: Begun, ledger: Ma
     state = guards.recall(engine, begun.id)
     if state is not None and state.digest == digest:
         return state
-    memory = Memory(guard.day_to_day if guard.day_to_day is not None else _measured(engine, route, begun.id))
+    memory = Memory(_day_to_day(engine, route, guard, begun.id))
     if state is None:
         return State(begun.id, digest, memory, ledger=dict(ledger))
     return State(begun.id, digest, memory, looks=state.looks, ledger=state.ledger)
 
 
-def _measured(engine: Engine, route: str, number: int) -> float:
-    """How much days vary, from the latest earlier epoch that had enough of them."""
-    for state in guards.earlier(engine, route, number):
-        found = variation([(keys, total) for keys, total in state.memory.days.values()])
-        if found is not None:
-            return min(found, 2.0)
-    return ASSUMED
+def _day_to_day(engine: Engine, route: str, guard: Guard, number: int) -> float:
+    if guard.day_to_day is not None:
+        return guard.day_to_day
+    found = guards.variation_before(engine, route, number)
+    return ASSUMED if found is None else found
 
 
 def _since(now: Mapping[str, int], then: Mapping[str, int]) -> Mapping[str, int]:

@@ -146,6 +146,54 @@ def _resume(
     resume(config, route, everything, reason)
 
 
+@app.command("guard")
+def _guard(route: RouteName, json: AsJson = False, config: Configuration = FILE) -> None:
+    """Shows what the guard of a route says of its candidate now, and why; changes nothing."""
+    from gateway.cli.guard import guard
+
+    guard(config, route, json)
+
+
+@app.command("backtest")
+def _backtest(
+    route: RouteName,
+    guard: Annotated[
+        Path | None, typer.Option("--guard", metavar="FILE", help="A `guard` section; the route's own by default.")
+    ] = None,
+    json: AsJson = False,
+    config: Configuration = FILE,
+) -> None:
+    """Tells when a guard would have acted on what was recorded, and who would have been affected until then."""
+    from gateway.cli.guard import backtested
+
+    backtested(config, route, guard, json)
+
+
+@app.command("plan")
+def _plan(
+    route: RouteName,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="When each step is reached at the earliest.")] = False,
+    json: AsJson = False,
+    config: Configuration = FILE,
+) -> None:
+    """Shows where a route is on its plan, and what it waits for; changes nothing."""
+    from gateway.cli.plan import plan
+
+    plan(config, route, dry_run, json)
+
+
+@app.command("approve")
+def _approve(
+    route: RouteName,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit chain.")],
+    config: Configuration = FILE,
+) -> None:
+    """Approves that the step in force is passed, where the plan has a manual gate."""
+    from gateway.cli.plan import approve
+
+    approve(config, route, reason)
+
+
 @app.command("report")
 def _report(
     route: RouteName,

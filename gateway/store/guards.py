@@ -1,25 +1,27 @@
 """What guards remember between two looks, and their trips. Any replica may look; only one look of a moment counts."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Row, func, insert, select, update
 
-from gateway.guard import Memory
+from gateway.guard import Memory, variation
 from gateway.judgement import Judgement
 from gateway.proof import Proof
 from gateway.statistics.betting import Wealth
-from gateway.store import audit, rollups, upsert
+from gateway.store import audit, rollups, tables, upsert
 from gateway.store.engine import reading, writing
-from gateway.store.model import ALL
+from gateway.store.model import ALL, Record
 from gateway.store.plans import LOCK
 from gateway.store.replicas import clock
 from gateway.store.sums import Rollup
 from gateway.store.tables import epoch, hold, rollup
 from gateway.store.tables import guard as table
+
+_PAGE = 5000
 
 
 @dataclass(slots=True)
@@ -44,6 +46,29 @@ def recall(engine: Engine, number: int) -> State | None:
     with reading(engine) as connection:
         row = connection.execute(select(table).where(table.c.epoch == number)).one_or_none()
     return None if row is None else _state(row)
+
+
+def variation_before(engine: Engine, route: str, number: int) -> float | None:
+    """How much days vary, from the latest earlier epoch of the route that had enough of them. Raises StoreDown."""
+    for state in earlier(engine, route, number):
+        found = variation([(keys, total) for keys, total in state.memory.days.values()])
+        if found is not None:
+            return min(found, 2.0)
+    return None
+
+
+def records(engine: Engine, route: str, number: int, keyed: bool) -> Iterator[Record]:
+    """The epoch's records in the order in which they were written, without values; `keyed`: the route has a business
+    key, else each record is a unit of its own. Raises StoreDown."""
+    table, after = tables.record, 0
+    while True:
+        mine = (table.c.route == route) & (table.c.epoch == number) & (table.c.id > after)
+        with reading(engine) as connection:
+            rows = connection.execute(select(table).where(mine).order_by(table.c.id).limit(_PAGE)).all()
+        yield from (_record(row, keyed) for row in rows)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1].id
 
 
 def earlier(engine: Engine, route: str, before: int) -> Sequence[State]:
@@ -90,6 +115,15 @@ def minutes(engine: Engine, route: str, number: int, since: datetime) -> Sequenc
     mine = (rollup.c.route == route) & (rollup.c.epoch == number) & (rollup.c.minute >= since)
     with reading(engine) as connection:
         return [(row.minute, rollups.read(row)) for row in connection.execute(select(rollup).where(mine))]
+
+
+def _record(row: Row[Any], keyed: bool) -> Record:
+    unit = row.key if keyed else f"{row.call_id} {row.position}".encode()
+    return Record(
+        row.route, row.epoch, row.call_id, row.position, row.source, row.received, row.stage, row.answered_by,
+        row.verdict, row.key, {}, None, None, json.loads(row.verdicts), row.incumbent_ms, row.candidate_ms,
+        row.gateway_ms, row.model, row.version, unit, cost=row.cost, segments=json.loads(row.segments),
+    )  # fmt: skip
 
 
 def _text(state: State) -> str:
