@@ -50,12 +50,15 @@ def rate_over_time(title: str, points: Sequence[Point], limit: float | None = No
     first, last = points[0].at, points[-1].at
     bottom = min(0.98, *(point.low for point in points), *([limit] if limit else []))
     low = max(0.0, math.floor(bottom * 20) / 20)
-    x, y = across(first, last), upward(low, 1.0)
+    alone = first == last
+    x, y = across(first - alone, last + alone), upward(low, 1.0)
     band = [(x(one.at), y(one.high)) for one in points] + [(x(one.at), y(one.low)) for one in reversed(points)]
     line = [(x(one.at), y(one.value)) for one in points]
     parts = [rules(y, steps(low, 1.0), percent), moments(x, first, last)]
     parts.append(tag("polygon", points=_path(band), klass="band"))
     parts.append(tag("polyline", points=_path(line), klass="line"))
+    if alone:
+        parts.append(tag("line", x1=x(first), x2=x(first), y1=y(points[0].low), y2=y(points[0].high), klass="whisker"))
     if len(points) <= 60:
         parts += [tag("circle", cx=left, cy=top, r=2.5, klass="dot") for left, top in line]
     if limit:
@@ -95,10 +98,11 @@ def stacked(title: str, times: Sequence[float], series: Mapping[str, Sequence[fl
             if value:
                 top = y(below[at] + value)
                 box = hint(f"{name}: {plain(value)}")
-                parts.append(tag("rect", box, x=LEFT + at * width + width * 0.1, y=top, width=max(width * 0.8, 0.6),
+                thick = min(max(width * 0.8, 0.6), 48.0)
+                parts.append(tag("rect", box, x=LEFT + (at + 0.5) * width - thick / 2, y=top, width=thick,
                                  height=y(below[at]) - top, klass=f"s{shade % SHADES}"))  # fmt: skip
             below[at] += value
-    parts.append(moments(across(times[0], times[-1] if len(times) > 1 else times[0] + 1), times[0], times[-1]))
+    parts.append(moments(linear(times[0], times[-1], LEFT + width / 2, WIDTH - RIGHT - width / 2), times[0], times[-1]))
     return drawing(title, f"{plain(sum(totals))} in all; {', '.join(series)}.", parts)
 
 

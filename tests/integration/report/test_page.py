@@ -103,7 +103,7 @@ def test_it_shows_the_figures_of_the_json(page: str, told: Any) -> None:
     words = " ".join(" ".join(outlined(page).words).split())
     assert percent(told["agreement"]["rate"]) in words
     assert percent(told["noise"]["ceiling"]) in words
-    assert f"{number(told['cost']['per_1000'])} EUR" in words
+    assert f"EUR at risk per 1,000 records {number(told['cost']['per_1000'])}" in words
     for name, one in told["segments"].items():
         assert f"{name} {percent(one['rate'])}" in words
     for one in told["drift"]["inputs"]:
