@@ -32,6 +32,13 @@ def spelled(path: Path) -> str:
     return ".".join(str(step) for step in path) or "root"
 
 
+def inside(path: Path, many: bool) -> Path:
+    """The path from what the body holds on: with `many`, from the list. Raises Unencodable for the whole of it."""
+    if len(path) <= many or (many and path[0] != "records"):
+        raise Unencodable(f"The reply has no {spelled(path)} that can be replaced.")
+    return path[1:] if many else path
+
+
 def listed(payload: Payload) -> list[Payload]:
     """The records of a payload. Raises Unencodable where it has anything else."""
     records = payload.get("records")

@@ -7,7 +7,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from adapters.formats.amending import Edit, edited, listed, spelled
+from adapters.formats.amending import Edit, edited, inside, listed, spelled
 from adapters.formats.bounds import DEPTH, refuse_large, rooted
 from adapters.formats.config import JsonSettings
 from gateway.contract import Path, Payload, Undecodable, Unencodable
@@ -67,16 +67,9 @@ class Json:
             raise Unencodable(f"The reply cannot be amended: {error}") from None
         edits: list[Edit] = []
         for path, value in changes.items():
-            start, end = text.span(self._way(path), path)
+            start, end = text.span(inside(path, self._many), path)
             edits.append((start, end, written(value, path), path))
         return text.encoded(edited(text.value, edits))
-
-    def _way(self, path: Path) -> Path:
-        if not self._many:
-            return path
-        if path[:1] != ("records",):
-            raise Unencodable(f"The reply has no {spelled(path)}.")
-        return path[1:]
 
 
 class _Text:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgpack
 
-from adapters.formats.amending import Edit, edited, listed, spelled
+from adapters.formats.amending import Edit, edited, inside, listed, spelled
 from adapters.formats.bounds import DEPTH, refuse_large, rooted
 from adapters.formats.config import MessagePackSettings
 from gateway.contract import Path, Payload, Undecodable, Unencodable
@@ -45,15 +45,14 @@ class MessagePack:
         edits: list[Edit] = []
         for path, value in changes.items():
             start, end = self._span(body, path)
+            packed = _packed(value, path)
             same = msgpack.unpackb(body[start:end], timestamp=3) == value
-            edits.append((start, end, body[start:end] if same else _packed(value, path), path))
+            edits.append((start, end, body[start:end] if same else packed, path))
         return edited(body, edits)
 
     def _span(self, body: bytes, path: Path) -> tuple[int, int]:
-        if self._many and path[:1] != ("records",):
-            raise Unencodable(f"The reply has no {spelled(path)}.")
         start = 0
-        for step in path[1:] if self._many else path:
+        for step in inside(path, self._many):
             place = _member(body[start:], step)
             if place is None:
                 raise Unencodable(f"The reply has no {spelled(path)}.")

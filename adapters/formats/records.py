@@ -216,8 +216,9 @@ def _edit(path: Path, value: Any, field: Field, at: int, body: bytes, start: int
     if field.decides:
         raise Unencodable(f"{spelled(path)} says how the record is laid out and cannot be replaced.")
     try:
+        written = field.coding.write(value)
         if field.coding.read(body[begin:end]) == value:
-            return begin, end, body[begin:end], path  # another spelling of the same would change bytes for nothing
-        return begin, end, field.coding.write(value), path
+            written = body[begin:end]  # another spelling of the same would change bytes for nothing
+        return begin, end, written, path
     except ValueError as error:
         raise Unencodable(f"{spelled(path)}: {error}.") from None
