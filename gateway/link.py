@@ -19,6 +19,8 @@ from gateway.contract import (
 
 log = structlog.get_logger()
 
+SETTLE = 1.0
+"""Seconds before what has taken a model's place is connected: while two are served in turns, not at every call."""
 LOOK = 5.0
 """Seconds between two looks at whose model it is that a URL serves, and how long one may take."""
 
@@ -108,6 +110,7 @@ class Link:
 
     async def _renew(self, gone: Model) -> None:
         await gone.close()
+        await asyncio.sleep(SETTLE)
         await self.connect()
         log.info("model_connected", model=self.name, tag=self.tag)
 

@@ -20,6 +20,7 @@ ADAPTERS: Mapping[str, str] = {
 }
 MODELS: Mapping[str, str] = {
     "bentoml": "models.process:Bento",
+    "http": "models.elsewhere:Elsewhere",
     "python": "models.local:Local",
 }
 EXTRAS: Mapping[str, str] = {"amqp": "amqp", "soap": "soap"}

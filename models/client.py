@@ -22,7 +22,8 @@ from gateway.contract import (
     RowError,
 )
 from models.batch import Batch, Chunk, Scored, share
-from models.transport import Transport, described
+from models.dialect import Dialect
+from models.transport import Transport
 
 _RECORD_STATUSES = frozenset({400, 413, 422, 500})  # one record may be the cause, so halves are tried
 _POSTS = 128
@@ -42,12 +43,14 @@ class Coalescer:
     """A `contract.Model` over a transport. Bounded in rows that wait, in rows a request and in requests under way."""
 
     def __init__(
-        self, transport: Transport, tag: str, schema: Mapping[str, Any], *, batch: int, queue: int, in_flight: int
-    ) -> None:
+        self, transport: Transport, dialect: Dialect, tag: str, schema: Mapping[str, Any], *, batch: int, queue: int,
+        in_flight: int,
+    ) -> None:  # fmt: skip
         """`batch` rows a request at most, `queue` rows waiting at most, `in_flight` requests at once."""
         self.tag = tag
         self.schema = schema
         self._transport = transport
+        self._dialect = dialect
         self._batch, self._queue, self._in_flight = batch, queue, in_flight
         self._waiting: dict[Chunk, None] = {}
         self._rows_waiting = 0
@@ -77,7 +80,7 @@ class Coalescer:
 
     async def confirm(self) -> None:
         """Returns when the server says that it serves this very model. Raises ModelChanged, else CandidateFailed."""
-        self._same((await described(self._transport))["model"])
+        self._same(await self._dialect.served(self._transport))
 
     async def close(self) -> None:
         """Fails whoever still waits with ModelUnavailable and closes the connections."""
@@ -223,7 +226,7 @@ class Coalescer:
         return [RowError(str(each)) if isinstance(each, CandidateFailed) else each for each in answers]
 
     async def _post(self, rows: Sequence[Row]) -> list[Scored | CandidateFailed]:
-        status, body = await self._transport.post("/predict", orjson.dumps({"records": rows}))
+        status, body = await self._transport.post(self._dialect.path, self._dialect.request(rows))
         if status == 200:
             return self._read(body, len(rows))
         if status not in _RECORD_STATUSES:
@@ -237,14 +240,15 @@ class Coalescer:
             answer = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise _Unscored(BadPrediction(f"the model's answer is not JSON: {error}")) from error
-        predictions = answer.get("predictions") if isinstance(answer, dict) else None
-        if not isinstance(predictions, list) or len(predictions) != count:
-            raise _Unscored(BadPrediction(f"the model's answer has no list of {count} predictions"))
-        self._same(answer.get("model", self.tag))
+        try:
+            predictions = self._dialect.predictions(answer, count)
+        except BadPrediction as error:
+            raise _Unscored(error) from error
+        self._same(self._dialect.tag(answer))
         return [_prediction(each) for each in predictions]
 
-    def _same(self, tag: Any) -> None:
-        if tag != self.tag:
+    def _same(self, tag: str | None) -> None:
+        if tag not in (None, self.tag):
             raise ModelChanged(f"{tag!r:.80} answered in place of {self.tag}")
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from gateway.contract import CandidateFailed, Child, ConfigError, Model, ModelUnavailable, RowError
 from gateway.settings import Duration, Settings
 from models.client import Coalescer
+from models.dialect import Records
 from models.transport import KEEP_ALIVE_OF_SERVER, Http, described
 
 _TAG = re.compile(r"(?P<name>[a-z0-9][-._a-z0-9]*)(:(?P<version>[a-z0-9][-._a-z0-9]*))?")
@@ -80,7 +81,7 @@ class Bento:
 
     async def connect(self, socket: str) -> Model:
         """A model that has given its schema and scored its own example. Raises ModelUnavailable."""
-        transport = Http.url(self.settings.url) if self.settings.url else Http.unix(socket)
+        transport = Http.url(self.settings.url, {}) if self.settings.url else Http.unix(socket)
         try:
             return await self._warmed(transport)
         except BaseException as error:
@@ -95,7 +96,7 @@ class Bento:
         if self.tag and tag != self.tag:
             raise ModelUnavailable(f"{tag} is served where {self.tag} was expected")
         limits = {"batch": self.settings.batch, "queue": self.settings.queue, "in_flight": self.settings.in_flight}
-        model = Coalescer(transport, tag, schema, **limits)
+        model = Coalescer(transport, Records(), tag, schema, **limits)
         if "example" in schema:
             (answer,) = await model.predict([schema["example"]], _WARM_UP)
             if isinstance(answer, RowError):

@@ -49,8 +49,9 @@ async def described(transport: Transport) -> Mapping[str, Any]:
 class Http:
     """POSTs JSON and gives back status and bytes. Bounds nothing in time: whoever waits cancels."""
 
-    def __init__(self, base: str, connector: aiohttp.BaseConnector) -> None:
+    def __init__(self, base: str, connector: aiohttp.BaseConnector, headers: Mapping[str, str]) -> None:
         self._base = base.rstrip("/")
+        self._headers = _HEADERS | dict(headers)
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -60,17 +61,17 @@ class Http:
     @classmethod
     def unix(cls, socket: str) -> "Http":
         """Over a Unix socket. Call it inside the event loop that will use it."""
-        return cls("http://model", aiohttp.UnixConnector(path=socket, limit=0, keepalive_timeout=_KEEP_ALIVE))
+        return cls("http://model", aiohttp.UnixConnector(path=socket, limit=0, keepalive_timeout=_KEEP_ALIVE), {})
 
     @classmethod
-    def url(cls, url: str) -> "Http":
-        """To a Bento that is served elsewhere. Call it inside the event loop that will use it."""
-        return cls(url, aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_ELSEWHERE))
+    def url(cls, url: str, headers: Mapping[str, str]) -> "Http":
+        """To a server elsewhere, with these headers. Call it inside the event loop that will use it."""
+        return cls(url, aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_ELSEWHERE), headers)
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """Status and body of the answer; redirects are not followed. Raises ModelUnavailable, BadPrediction."""
         with _translated():
-            request = self._session.post(self._base + path, data=body, headers=_HEADERS, allow_redirects=False)
+            request = self._session.post(self._base + path, data=body, headers=self._headers, allow_redirects=False)
             async with request as response:
                 return response.status, await _whole(response)
 

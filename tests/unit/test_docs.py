@@ -20,13 +20,15 @@ from gateway.cutover import cohort
 from gateway.rules import Band, Condition, Rule
 from gateway.settings import Settings
 from gateway.store.model import BALANCED
+from models.elsewhere import Described, HttpSettings
 from models.local import LocalSettings
 from models.process import BentoSettings
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 SECTIONS = (
-    Choice, Config, Route, AmqpSettings, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, LocalSettings,
+    Choice, Config, Route, AmqpSettings, SoapSettings, DatabaseSettings, MemorySettings, BentoSettings, HttpSettings,
+    Described, LocalSettings,
     Rule, Band, Condition, Compare, Segment, Cost, CostPair, KnownDifference, Noise,
 )  # fmt: skip
 

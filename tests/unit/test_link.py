@@ -153,6 +153,7 @@ def test_a_model_that_was_replaced_at_its_url_is_connected_anew_under_its_own_ta
 
 def test_it_is_noticed_even_while_nobody_asks_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.link.LOOK", 0.005)
+    monkeypatch.setattr("gateway.link.SETTLE", 0.0)
 
     async def case() -> None:
         scorer = Scorer(tag="credit:1", pinned=False)

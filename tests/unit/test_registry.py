@@ -58,7 +58,7 @@ def test_nothing_of_a_protocol_is_imported_before_it_is_configured() -> None:
 def test_an_unknown_type_is_refused_with_the_nearest_or_with_all() -> None:
     with pytest.raises(ConfigError, match=r"^unknown adapter type 'saop', did you mean 'soap'\?$"):
         registry.adapter("saop")
-    with pytest.raises(ConfigError, match=r"^unknown model type 'onnx' \(there are: bentoml, python\)$"):
+    with pytest.raises(ConfigError, match=r"^unknown model type 'onnx' \(there are: bentoml, http, python\)$"):
         registry.model("onnx")
 
 

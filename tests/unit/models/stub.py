@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from models.client import Coalescer
+from models.dialect import Records
 from models.transport import Http
 
 Answer = Callable[[list[Any]], Awaitable[web.Response]]
@@ -54,7 +55,7 @@ async def serving(*, batch: int = 256, queue: int = 1024, in_flight: int = 1) ->
     with tempfile.TemporaryDirectory() as folder:
         socket = str(Path(folder) / "model.sock")
         await web.UnixSite(runner, socket).start()
-        model = Coalescer(Http.unix(socket), "stub:1", {}, batch=batch, queue=queue, in_flight=in_flight)
+        model = Coalescer(Http.unix(socket), Records(), "stub:1", {}, batch=batch, queue=queue, in_flight=in_flight)
         try:
             yield stub, model
         finally:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.contract import BadPrediction, ModelTimeout, ModelUnavailable, RowError
 from models.client import Coalescer
+from models.dialect import Records
 from models.transport import Http
 from tests.unit.models.stub import Stub, scored, serving, until
 
@@ -381,7 +382,7 @@ def test_a_full_queue_refuses_at_once_and_frees_up_again() -> None:
 def test_a_model_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     async def case() -> None:
         transport = Http.unix(str(tmp_path / "none.sock"))
-        model = Coalescer(transport, "stub:1", {}, batch=1, queue=1, in_flight=1)
+        model = Coalescer(transport, Records(), "stub:1", {}, batch=1, queue=1, in_flight=1)
         try:
             with pytest.raises(ModelUnavailable, match="cannot be reached"):
                 await model.predict(rows(1), LONG)
