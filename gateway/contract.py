@@ -206,6 +206,14 @@ class Codec(Protocol):
         Raises Unencodable where a path is not in the reply: nothing is ever added."""
 
 
+@runtime_checkable
+class Counts(Protocol):
+    """A codec that tells what it notices beside its work, for the metrics only."""
+
+    noticed: Callable[[str], None]
+    """Called with an event, a short word of the adapter's docs; does nothing until somebody sets it."""
+
+
 Admission = Callable[[], Awaitable[By]]
 """Whether the candidate may answer a call whole: CANDIDATE where it may, INCUMBENT where legacy is to be asked with
 the call itself. Awaited only then, since a legacy system that answers checks its callers by itself.
@@ -417,6 +425,15 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Closes what was opened."""
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """An adapter that may have legacy asked with a call itself, to learn whether it lets the caller in."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether it does. Only its own incumbent can tell, so no other one may then answer its calls."""
 
 
 @runtime_checkable

@@ -26,7 +26,8 @@ def compile_route(name: str, route: Route) -> RouteMapping:
     problems = Problems(f"routes.{name}")
     with problems.at("key"):
         _check_key(route)
-    if route.answer.base == "incumbent" and route.candidate and not route.answer.fields:
+    replies = any(source.answer for source in route.sources.values())
+    if route.answer.base == "incumbent" and route.candidate and replies and not route.answer.fields:
         problems.append(f"routes.{name}.answer.fields: base incumbent replaces the fields listed here; list them")
     answers, fields = answer_rules(route), route.fields
     sources = {source: compile_source(source, route, answers, problems) for source in route.sources}

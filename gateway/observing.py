@@ -20,7 +20,7 @@ from gateway import assembly, http
 from gateway.auditing import Auditing
 from gateway.books import Books
 from gateway.config import Loaded, parse
-from gateway.contract import ConfigError
+from gateway.contract import ConfigError, Counts
 from gateway.control import Orders, orders, report
 from gateway.garbage import search_rarely
 from gateway.link import Links
@@ -101,6 +101,7 @@ class Observing:
         self._recorder = Recorder(self._loaded.config.records, partial(digest, key))
         self._observer = Observer(self._engine, writer, Books(meters, known), self._recorder, self._fixed)
         self._observer.swap(self._table)
+        self._listen_to_codecs(meters)
         server = await asyncio.get_running_loop().create_unix_server(self._observer.feed, self._first.observer)
         report(self._control, serving=self._loaded.version)
         tasks = (self._forget(), self._settle_others(), self._auditing.run(), self._guard(meters))
@@ -112,6 +113,13 @@ class Observing:
                 task.cancel()
             server.close()
             await self._sign_off()
+
+    def _listen_to_codecs(self, meters: Meters) -> None:
+        """Counts what codecs notice: here every message that is observed is read, once."""
+        for name, adapter in self._adapters.items():
+            for operation, codec in adapter.codecs().items():
+                if isinstance(codec, Counts):
+                    codec.noticed = partial(meters.happened, name, operation)
 
     async def _sign_off(self) -> None:
         """Tells the store that this observer has ended, so that nobody takes it for dead; what it had open is lost."""

@@ -10,7 +10,7 @@ from gateway.answers import answer_rules
 from gateway.candidate import Candidate
 from gateway.compare import Comparison, compile_compare, itself
 from gateway.config import Loaded, Route
-from gateway.contract import Codec, ConfigError, Incumbent, Stage
+from gateway.contract import Codec, ConfigError, Incumbent, Proves, Stage
 from gateway.cutover import BELOW, Caps, Level, in_force, limited
 from gateway.link import Link
 from gateway.mapping import RouteMapping, SourceMapping, compile_route
@@ -153,6 +153,11 @@ def _bind(
     mapping = rules.sources[source]
     incumbent = adapter.incumbent()
     if route.incumbent and route.incumbent.source != source:
+        if route.stage > Stage.SHADOW and isinstance(adapter, Proves) and adapter.proves:
+            why = f"{adapter_name} lets callers in by what its own incumbent answers to their calls"
+            raise ConfigError(
+                f"routes.{name}.incumbent: {why}, which {route.incumbent.adapter} cannot tell; see `auth`"
+            )
         incumbent = typed_incumbent(name, route, source, mapping, codecs[operation], adapters)
     if incumbent is None and route.stage in (Stage.SHADOW, Stage.CANARY):
         raise ConfigError(f"routes.{name}: stage {route.stage} needs an incumbent, and {adapter_name} has none")

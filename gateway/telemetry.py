@@ -112,7 +112,7 @@ class Meters:
         """Counts a call that went by the core."""
         self._passed.labels(source, operation, reason).inc()
 
-    def happened(self, source: str, operation: str, event: str, amount: int) -> None:
+    def happened(self, source: str, operation: str, event: str, amount: int = 1) -> None:
         """Counts events of an adapter."""
         if (found := self._happenings.get((source, operation, event))) is None:
             found = self._happenings[source, operation, event] = self._events.labels(source, operation, event).inc

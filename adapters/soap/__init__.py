@@ -3,6 +3,7 @@
 import base64
 import ssl
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -57,10 +58,22 @@ class Soap:
         settings = self._settings
         if settings.incumbent:
             tls.show(self._tls, settings.incumbent, self._folder)
+        for name, codec in self._codecs.items():
+            codec.noticed = partial(self._noticed, gateway, name)
         access = Access(settings, self._contract, gateway, self._prober, Faults(settings.faults))
         return SoapFront(
             self._name, settings, self._contract, self._codecs, self._published, self._relay, gateway, access
         )  # fmt: skip
+
+    def _noticed(self, gateway: Gateway, operation: str, event: str) -> None:
+        """Counts what a worker alone sees; what the observer reads as well is counted there."""
+        if event == "invalid_answer":
+            gateway.count(self._name, operation, event)
+
+    @property
+    def proves(self) -> bool:
+        """Whether callers are let in by what legacy answers to their own calls."""
+        return self._prober is not None and not self._prober.has_request
 
     def source(self, gateway: Gateway) -> Source | None:
         """None: calls are brought to us."""

@@ -30,6 +30,10 @@ _BEGINNING = 512
 _PREFIXED = re.compile(r"[^\s:]+:")
 
 
+NOTHING = Element(("", ""), Complex(None))
+"""The response of a one-way operation: an HTTP status without a body."""
+
+
 @dataclass(slots=True, frozen=True)
 class Messages:
     """The elements of an operation: request, response, and the detail of each declared fault by its name."""
@@ -39,6 +43,11 @@ class Messages:
     faults: Mapping[str, Element] = field(default_factory=dict)
     encoded: tuple[bool, bool] = (False, False)
     """Whether request and response are bound as encoded (SOAP section 5)."""
+
+    @property
+    def one_way(self) -> bool:
+        """Whether there is no response."""
+        return self.response is NOTHING
 
 
 class OperationCodec:
@@ -111,7 +120,11 @@ class OperationCodec:
         return read_element(read, _whole(child) if self._encodes_request else child)
 
     def reply(self, raw: Raw) -> Outcome:
-        """Values, a declared fault as Refusal, all that is technical as Opaque. Raises Undecodable."""
+        """Values, a declared fault as Refusal, all that is technical as Opaque. Raises Undecodable.
+
+        A one-way call that was accepted has the values {}: nothing, or an envelope without a fault, came back."""
+        if self.messages.one_way and not raw.body.strip():
+            return Values({}) if _is_well(raw.status) else Opaque(f"http:{raw.status}")
         try:
             body = self.reader.plain(raw.body, raw.media)
             if not self._encodes_response and (known := self._response_shapes.payload(body)) is not None:
@@ -138,6 +151,8 @@ class OperationCodec:
             return self._fault(child)
         if not _is_well(status):
             return Opaque(f"http:{status}")
+        if self.messages.one_way:
+            return Values({})
         _expect(child, self._response_tag)
         return Values(read_element(self._response, _whole(child) if self._encodes_response else child))
 
@@ -152,7 +167,11 @@ class OperationCodec:
         return self.refuse(outcome, version) if isinstance(outcome, Refusal) else self.answer(outcome.fields, version)
 
     def answer(self, fields: Payload, version: str) -> Raw:
-        """The response with this payload. Raises Unencodable."""
+        """The response with this payload; of a one-way operation, that the call is accepted. Raises Unencodable."""
+        if self.messages.one_way:
+            if fields:
+                raise Unencodable("The operation is one-way: its callers get no values.")
+            return Raw(b"", "", 202)
         content = written_element(self._writers[version], fields, self.messages.response)
         return Raw(enveloped(version, content), MEDIA[version], 200)
 

@@ -31,6 +31,9 @@ from adapters.soap.readers import (
     unmixed,
 )
 
+FEW = 256
+"""Children of an element that are taken all at once."""
+
 
 class Decoder:
     """Readers of one schema, each compiled once."""
@@ -90,32 +93,33 @@ class Decoder:
     def _content(self, kind: Complex) -> Read:
         fields = self._fields(kind)
         find = finder(fields)
-        check = counts(kind)
+        enough, check = counts(kind)
         attributes = attributes_of(kind) if kind.attributes or kind.any_attribute else None
         order = ordered(kind, {clark(one.name): one.key for one in elements(kind.content)})
 
         def read(node: Node) -> Any:
             found: dict[str, Any] = {}
-            for child in node:
+            # All children at once come cheaper, but each of them takes memory while it is there.
+            for child in node[:] if len(node) < FEW else node:
                 key, many, read_child, parse = fields.get(child.tag) or find(child)
                 try:
                     # What every leaf would do, without a call for each of them.
-                    text = None if parse is None else child.text
-                    value = read_child(child) if text is None or parse is None or len(child) else parse(text)
+                    if parse is None or (text := child.text) is None or len(child):
+                        value = read_child(child)
+                    else:
+                        value = parse(text)
                 except Flaw as flaw:
                     raise flaw.within(indexed(key, many, found)) from None
                 except ValueError as error:
                     raise Flaw("invalid_value", str(error), indexed(key, many, found)) from None
-                if many:
-                    if key in found:
-                        found[key].append(value)
-                    else:
-                        found[key] = [value]
-                elif key in found:
-                    raise Flaw("unexpected_element", "occurs more than once", key)
+                if key not in found:
+                    found[key] = [value] if many else value
+                elif many:
+                    found[key].append(value)
                 else:
-                    found[key] = value
-            check(found)
+                    raise Flaw("unexpected_element", "occurs more than once", key)
+            if enough is None or not enough <= found.keys():
+                check(found)
             if attributes is not None:
                 attributes(node, found)
             if order is not None:

@@ -38,10 +38,10 @@ class Body:
 
 @dataclass(slots=True, frozen=True)
 class Abstract:
-    """An operation of a port type: the names of its messages."""
+    """An operation of a port type: the names of its messages. A one-way operation has no response."""
 
     request: QName
-    response: QName
+    response: QName | None
     faults: Mapping[str, QName] = field(default_factory=dict)
 
 
@@ -141,10 +141,11 @@ class Definitions:
             raise Unresolved(f"The port type {bound.port_type[1]} declares it {len(nodes)} times (overloading).")
         node = nodes[0]
         sides = {side: node.find(_W + side) for side in ("input", "output")}
-        if sides["input"] is None or sides["output"] is None:
-            raise Unresolved("It has no input or no output; only request and response are served.")
+        if sides["input"] is None:
+            raise Unresolved("It has no input, so it is the service that calls; only what is called is served.")
         faults = {one.get("name", ""): self._name(one, "message") for one in node.findall(f"{_W}fault")}
-        return Abstract(self._name(sides["input"], "message"), self._name(sides["output"], "message"), faults)
+        response = None if sides["output"] is None else self._name(sides["output"], "message")
+        return Abstract(self._name(sides["input"], "message"), response, faults)
 
     def body(self, bound: Bound, side: str) -> Body:
         """What the binding says about the body of `input` or `output`. Raises Unresolved where it is not served."""

@@ -48,6 +48,8 @@ def encode(path: Path, payload: Mapping[str, Any], name: str, response: bool) ->
     """The envelope of a request with this payload, or of a response. Raises ConfigError and Unencodable."""
     operation = _named(load(path), name)
     codec = operation.codec
+    if response and codec.messages.one_way:
+        raise ConfigError(f"The operation {name} is one-way: it has no response.")
     element = codec.messages.response if response else codec.messages.request
     try:
         fields = _typed(element, payload)

@@ -96,7 +96,14 @@ class Prober:
 
 def is_yes(answer: Raw, operation: Operation) -> bool:
     """Whether legacy let a call in: it gave the operation's own answer, no fault and no page of HTML."""
-    return 200 <= answer.status < 300 and sniff(answer.body[:HEAD]).body_child == operation.response
+    if not 200 <= answer.status < 300:
+        return False
+    if operation.codec.messages.one_way and not answer.body.strip():
+        return True
+    seen = sniff(answer.body[:HEAD])
+    if operation.codec.messages.one_way:
+        return seen.version is not None and seen.body_child not in _FAULTS
+    return seen.body_child == operation.response
 
 
 def _is_reply(answer: Raw) -> bool:

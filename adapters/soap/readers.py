@@ -223,10 +223,14 @@ def _others(node: Node, known: frozenset[str]) -> Mapping[str, str]:
     }
 
 
-def counts(kind: Complex) -> Callable[[dict[str, Any]], None]:
-    """Checks that what was found is what the content model allows, in any order."""
+Check = Callable[[dict[str, Any]], None]
+
+
+def counts(kind: Complex) -> tuple[frozenset[str] | None, Check]:
+    """Checks that what was found is what the content model allows, in any order; and before it the keys with which
+    there is nothing to check, None where there always is."""
     if not plain(kind.content):
-        return _arranged(kind)
+        return None, _arranged(kind)
     fields = [item for item in kind.content.items if isinstance(item, Element)]
     required = frozenset(one.key for one in fields if one.low)
     limits = [(one.key, one.low, one.high) for one in fields if one.low > 1 or 1 < one.high < UNBOUNDED]
@@ -240,10 +244,10 @@ def counts(kind: Complex) -> Callable[[dict[str, Any]], None]:
                 reason = "missing_element" if len(found[key]) < low else "unexpected_element"
                 raise Flaw(reason, f"occurs {len(found[key])} times, allowed is {low} to {high}", key)
 
-    return check
+    return None if limits else required, check
 
 
-def _arranged(kind: Complex) -> Callable[[dict[str, Any]], None]:
+def _arranged(kind: Complex) -> Check:
     most = highest(kind.content)
 
     def check(found: dict[str, Any]) -> None:

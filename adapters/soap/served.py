@@ -1,7 +1,7 @@
 """One operation as it is served: its codec, inside of what HTTP and old clients put around a message."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -50,6 +50,7 @@ class ServedCodec:
         self._dress = dress
         self._limit = limit
         self._invalid: Counter[tuple[str, str, str]] = Counter()
+        self.noticed: Callable[[str], None] = lambda event: None
 
     @cached_property
     def _mirror(self) -> Mirror | None:
@@ -71,6 +72,8 @@ class ServedCodec:
         version = self._inner.version(content.beginning(call.raw.body, call.raw.media))
         if isinstance(outcome, Refusal):
             raw = self._refused(outcome, version)
+        elif self._inner.messages.one_way:
+            return self._inner.answer(outcome.fields, version)
         else:
             raw = self._inner.answer(outcome.fields, version)
             if self._mirror:
@@ -155,6 +158,7 @@ class ServedCodec:
 
     def _counted(self, side: str, wrong: Sequence[Problem]) -> bool:
         """Whether it is refused. What is let through is logged without values, when its count is 1, 10, 100 ..."""
+        self.noticed(f"invalid_{side}")
         if self._dress.enforce:
             return True
         for one in wrong:

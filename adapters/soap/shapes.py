@@ -21,8 +21,8 @@ from gateway.contract import Payload, Undecodable
 
 LARGEST = 1 << 15
 """Bytes of a message whose shape is looked at."""
-KNOWN, SIZE = 64, 1 << 20
-"""Shapes that are remembered, and how many characters they may have together."""
+KNOWN, SIZE, OF_A_TEXT = 64, 4 << 20, 256
+"""Shapes that are remembered, how many bytes they may take together, and how many of them reading a text takes."""
 SEEN = 1024
 """Shapes of which it is known that they came once: only what comes again is learnt."""
 
@@ -92,12 +92,11 @@ class Shapes:
             self._seen.add(name)
             return
         self._seen.discard(name)
-        self._size += len(shape)
-        self._plans[shape] = self._learnt(shape, parts)
+        plan = self._plans[shape] = self._learnt(shape, parts)
+        self._size += _size(shape, plan)
         while self._size > SIZE or len(self._plans) > KNOWN:
             oldest = next(iter(self._plans))
-            del self._plans[oldest]
-            self._size -= len(oldest)
+            self._size -= _size(oldest, self._plans.pop(oldest))
 
     def _learnt(self, shape: str, parts: Sequence[str]) -> _Plan | None:
         """How messages of the shape are read; None where only the parser can."""
@@ -110,6 +109,10 @@ class Shapes:
             return _Plan(parsers, _maker(self._read(marked.encode()), parsers))
         except (Undecodable, _Unsure):
             return None
+
+
+def _size(shape: str, plan: _Plan | None) -> int:
+    return len(shape) + OF_A_TEXT * (len(plan.parsers) if plan else 0)
 
 
 def marked(simple: Simple) -> Simple:

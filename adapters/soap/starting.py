@@ -141,7 +141,7 @@ def _route(adapter: str, operation: Operation) -> str:
     lines += ["  sources:", f"    {adapter}/{operation.name}:", "      request:"]
     lines += [f"        {name}: {_quoted(leaf.path)}{_noted(leaf)}" for name, leaf in asked if not leaf.many]
     lines += [f"        # a list, see `each` in docs/configuration.md: {leaf.path}" for _, leaf in asked if leaf.many]
-    lines += ["      answer:"]
+    lines += ["      answer:"] if answered else ["      # one-way: callers get 202 and no answer, see docs/soap.md"]
     lines += [f"        {name}: {_answer(leaf)}{_noted(leaf)}" for name, leaf in answered]
     return "\n".join(f"#   {line}".rstrip() for line in lines)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from adapters.soap.codec import Messages, OperationCodec
+from adapters.soap.codec import NOTHING, Messages, OperationCodec
 from adapters.soap.declarations import UNDECLARED, Declarations, Unresolved
 from adapters.soap.definitions import Bound, Definitions, Part
 from adapters.soap.documents import Document, read_documents
@@ -26,7 +26,9 @@ Key = TypeVar("Key")
 
 @dataclass(slots=True, frozen=True)
 class Operation:
-    """One operation; several ports that bind it are one. `wrapped`: the request element is named as the operation."""
+    """One operation; several ports that bind it are one. `wrapped`: the request element is named as the operation.
+
+    The response of a one-way operation has no name."""
 
     name: str
     service: str
@@ -209,7 +211,7 @@ class _Compiler:
         faults = {name: self._fault(bound, name, message) for name, message in declared.faults.items()}
         return Messages(
             self._element(bound, declared.request, "input"),
-            self._element(bound, declared.response, "output"),
+            NOTHING if declared.response is None else self._element(bound, declared.response, "output"),
             faults,
             (encoded[0], encoded[1]),
         )

@@ -37,7 +37,7 @@ def test_one_area_is_measured_and_the_figures_of_the_others_are_kept(
     assert {frozenset(one) for one in found["results"][1:]} == {frozenset(RESULT)}
     assert {frozenset(one) for one in found["ratios"]} == {frozenset(RATIO)}
     assert {one["kind"] for one in found["results"][1:]} == {"ours", "peer", "floor"}
-    assert capsys.readouterr().out.count("(goal ") == len(found["ratios"]) == 6
+    assert capsys.readouterr().out.count("(goal ") == len(found["ratios"]) == 7
 
 
 def test_an_area_that_there_is_not_is_refused_with_those_that_there_are() -> None:

@@ -26,7 +26,7 @@ REASONS = {
     "Two": "2 parts",
     "None": "0 parts",
     "NoMessage": "message Absent",
-    "OneWay": "no output",
+    "Notice": "no input",
     "Twice": "overloading",
     "Unbound": "No SOAP port",
     "Undeclared": "does not declare it",

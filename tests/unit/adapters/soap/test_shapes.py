@@ -136,11 +136,15 @@ def test_no_more_shapes_are_remembered_than_there_is_room_for() -> None:
     for number in range(3 * KNOWN):
         assert [known.payload(b"<a><x%d>1</x%d></a>" % (number, number)) for _ in range(3)] == [None, None, {"a": "b"}]
     assert len(known._plans) == KNOWN
-    for number in range(40):
+    for number in range(KNOWN + 9):
         large = b"<a>%b<x%d>1</x%d></a>" % (b" " * 30_000, number, number)
         assert [known.payload(large) for _ in range(3)] == [None, None, {"a": "b"}]
-    assert sum(map(len, known._plans)) == known._size <= SIZE
+    assert sum(map(len, known._plans)) < known._size <= SIZE
+    for number in range(8):
+        many = b"<a>%b<z%d/></a>" % (b"<x>1</x>" * 3000, number)
+        assert [known.payload(many) for _ in range(3)] == [None, None, {"a": "b"}]
+    assert len(known._plans) * 3000 * shapes.OF_A_TEXT < SIZE, "texts count too"
     for number in range(3 * shapes.SEEN):
         assert known.payload(b"<a><y%d>1</y%d></a>" % (number, number)) is None
     assert len(known._seen) <= shapes.SEEN
-    assert len(learnt) == 3 * KNOWN + 40, "what comes once is not learnt"
+    assert len(learnt) == 3 * KNOWN + KNOWN + 9 + 8, "what comes once is not learnt"

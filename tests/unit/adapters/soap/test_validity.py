@@ -71,6 +71,8 @@ def test_enforced_an_answer_that_the_schema_forbids_does_not_go_out(tmp_path: Pa
 def test_warned_it_is_let_through_and_logged_without_values_when_it_is_the_first_and_the_tenth(tmp_path: Path) -> None:
     structlog.reset_defaults()
     one = codec(tmp_path, enforce=False)
+    noticed: list[str] = []
+    one.noticed = noticed.append
     with capture_logs() as lines:
         for _ in range(25):
             assert one.request(wsdls.ask("<t:Code>secret</t:Code>")) == {"Code": "secret"}
@@ -78,6 +80,7 @@ def test_warned_it_is_let_through_and_logged_without_values_when_it_is_the_first
         ("invalid_message", "Code", "pattern_valid", 1), ("invalid_message", "Code", "pattern_valid", 10),
     ]  # fmt: skip
     assert "secret" not in json.dumps(lines)
+    assert noticed == ["invalid_request"] * 25
 
 
 def test_a_fault_of_ours_is_not_the_schemas_business(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ def definitions(schema: str, messages: dict[str, str], operations: dict[str, tup
     """A WSDL with one SOAP 1.1 binding, whose operations are `bound`."""
     parts = "".join(f'<w:message name="{name}">{content}</w:message>' for name, content in messages.items())
     abstract = "".join(
-        f'<w:operation name="{name}"><w:input message="t:{sides[0]}"/>'
+        f'<w:operation name="{name}">'
+        + (f'<w:input message="t:{sides[0]}"/>' if sides[0] else "")
         + (f'<w:output message="t:{sides[1]}"/>' if sides[1] else "")
         + "</w:operation>"
         for name, sides in operations.items()
@@ -56,7 +57,7 @@ MESSAGES = {
 OPERATIONS = {
     "Good": ("Good", "Good"), "Bad": ("Bad", "Good"), "Worse": ("Good", "Worse"), "WorseToo": ("Good", "Worse"),
     "Missing": ("Missing", "Good"),
-    "Typed": ("Typed", "Good"), "Empty": ("Empty", "Good"), "Two": ("Two", "Good"), "OneWay": ("Good", ""),
+    "Typed": ("Typed", "Good"), "Empty": ("Empty", "Good"), "Two": ("Two", "Good"), "Notice": ("", "Good"),
     "Encoded": ("Typed", "Typed"), "DocumentEncoded": ("Good", "Good"),
     "Foreign": ("Typed", "Typed"), "NoMessage": ("Nothing", "Good"), "Unbound": ("Good", "Good"),
 }  # fmt: skip
@@ -87,7 +88,7 @@ def test_bad_operations_leave_the_good_one_served(partly: Contract) -> None:
         ("Bad", "type {urn:t}Nowhere is not declared"), ("Worse", "element {urn:t}Gone is not declared"),
         ("WorseToo", "element {urn:t}Gone is not declared"),
         ("Missing", "element {urn:t}Missing is not declared"), ("Typed", "names a type"), ("Empty", "0 parts"),
-        ("Two", "2 parts"), ("OneWay", "no output"), ("DocumentEncoded", "document/encoded"),
+        ("Two", "2 parts"), ("Notice", "no input"), ("DocumentEncoded", "document/encoded"),
         ("Foreign", "urn:own-encoding"), ("NoMessage", "message Nothing"),
         ("Unbound", "No SOAP port binds"), ("Undeclared", "does not declare it"),
     ],
