@@ -13,11 +13,11 @@ from gateway.cli.standing import caps_of, opened, route_of, table_of
 from gateway.config import Loaded
 from gateway.contract import ConfigError
 from gateway.document import decode, parse
-from gateway.guard import ASSUMED, interval
-from gateway.judgement import Finding
+from gateway.guard import ASSUMED
 from gateway.limits import Guard
-from gateway.lookout import Seen, leading, most_of, observe
+from gateway.lookout import leading, most_of, observe
 from gateway.report.evidence import Epoch, epochs
+from gateway.report.guarding import guarded
 from gateway.store import guards
 from gateway.table import Bound
 from gateway.validation import validated
@@ -32,7 +32,7 @@ def guard(path: Path, route: str, as_json: bool) -> None:
         raise ConfigError(f"route {route!r} has no guard; docs/guard.md says what to write")
     bound, allowed = bound_of(loaded, route), caps_of(engine)
     seen = observe(engine, bound, allowed, kept=False)
-    told = _told(bound, seen) | {"held": allowed.reason(route), "step": bound.step(allowed)}
+    told = {"shape": SHAPE} | guarded(bound, seen) | {"held": allowed.reason(route), "step": bound.step(allowed)}
     engine.dispose()
     if as_json:
         console.print_json(told)
@@ -46,34 +46,6 @@ def bound_of(loaded: Loaded, route: str) -> Bound:
         if bound.route == route:
             return bound
     raise ConfigError(f"route {route!r} has no candidate in any stage above off, so there is nothing to guard")
-
-
-def _told(bound: Bound, seen: Seen) -> dict[str, Any]:
-    state, judgement = seen.state, seen.judgement
-    return {
-        "shape": SHAPE,
-        "route": bound.route,
-        "model": bound.tag,
-        "epoch": seen.epoch.id if seen.epoch else None,
-        "since": seen.epoch.started if seen.epoch else None,
-        "outcome": str(judgement.outcome),
-        "reason": judgement.reason if seen.epoch else "nothing was compared in this step yet",
-        "keys": seen.keys,
-        "more_keys": judgement.keys,
-        "more_days": judgement.days,
-        "confidence": bound.settings.guard.confidence if bound.settings.guard else None,
-        "day_to_day": state.memory.day_to_day if state else None,
-        "conditions": [_condition(one, seen) for one in judgement.findings],
-    }
-
-
-def _condition(one: Finding, seen: Seen) -> dict[str, Any]:
-    proof = seen.state.memory.proofs.get(one.condition) if seen.state else None
-    low, high = interval(proof, 0.05) if proof else (None, None)
-    return {
-        "condition": one.condition, "outcome": str(one.outcome), "reason": one.reason, "rate": one.rate,
-        "limit": one.limit, "low": low, "high": high, "keys": one.seen, "more_keys": one.keys, "more_days": one.days,
-    }  # fmt: skip
 
 
 def _print(told: Mapping[str, Any]) -> None:

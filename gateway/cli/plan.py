@@ -1,7 +1,6 @@
 """`understudy plan` and `understudy approve`: where a route is on its plan, and a person's yes to the next step."""
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ from gateway.cli.standing import caps_of, opened, route_of
 from gateway.cli.who import who
 from gateway.config import Loaded
 from gateway.contract import ConfigError
-from gateway.lookout import observe, standing
-from gateway.plan import Plan, Position, advance, schedule
+from gateway.lookout import observe
+from gateway.plan import Plan
+from gateway.report.guarding import planned
 from gateway.store import plans
-from gateway.store.replicas import now as clock
 
 
 def plan(path: Path, route: str, dry_run: bool, as_json: bool) -> None:
@@ -22,19 +21,9 @@ def plan(path: Path, route: str, dry_run: bool, as_json: bool) -> None:
     loaded, engine = opened(path)
     steps = _plan(loaded, route)
     bound, allowed = bound_of(loaded, route), caps_of(engine)
-    was, now = plans.progress(engine).get(route), clock(engine)
-    at, missing = Position(), ["no gateway with this plan has looked yet"]
-    if was is not None:
-        seen = observe(engine, bound, allowed, kept=False)
-        at, situation = standing(steps, was, bound, allowed, seen, now)
-        missing = list(advance(steps, at, situation)[1])
+    seen = observe(engine, bound, allowed, kept=False)
+    told = {"shape": 1} | planned(engine, bound, steps, allowed, seen, dry_run)
     engine.dispose()
-    told = {
-        "shape": 1, "route": route, "step": at.step, "steps": len(steps.steps), "percent": at.percent(steps),
-        "in_force": bound.level(allowed)._asdict() | {"stage": str(bound.level(allowed).stage)},
-        "spent": at.spent, "approved_by": was.approved_by if was else "", "waits": missing,
-        "rows": list(_rows(steps, at, now, dry_run)),
-    }  # fmt: skip
     if as_json:
         console.print_json(told)
     else:
@@ -63,18 +52,6 @@ def _plan(loaded: Loaded, route: str) -> Plan:
     if found is None:
         raise ConfigError(f"route {route!r} has no plan; docs/guard.md says what to write")
     return found
-
-
-def _rows(steps: Plan, at: Position, now: datetime, dry_run: bool) -> Iterator[dict[str, Any]]:
-    earliest = dict(schedule(steps, at, now.astimezone(UTC))) if dry_run else {}
-    for number, step in enumerate(steps.steps):
-        where = "passed" if number < at.step else "in force" if number == at.step else "to come"
-        yield {
-            "step": number + 1, "percent": step.percent, "for": step.for_, "guard": step.require.guard,
-            "keys": step.require.keys, "gate": step.gate, "where": where, "earliest": earliest.get(number),
-        }  # fmt: skip
-    if dry_run:
-        yield {"step": None, "percent": None, "where": "as configured", "earliest": earliest.get(len(steps.steps))}
 
 
 def _print(told: dict[str, Any], dry_run: bool) -> None:

@@ -6,20 +6,24 @@ from typing import Any
 
 from gateway import assembly
 from gateway.cli import console
-from gateway.cli.standing import caps_of, opened, reached, route_of, standings
+from gateway.cli.standing import caps_of, opened, reached, route_of, standings, table_of
 from gateway.config import Loaded
+from gateway.lookout import leading
 from gateway.report.figures import Standing, figures
+from gateway.table import Bound
 
 
 def report(path: Path, route: str, as_json: bool, html: Path | None) -> None:
     """Prints it, or writes it as one HTML file. Raises ConfigError, StoreDown."""
     loaded, engine = opened(path)
     route_of(loaded, route)
-    stood, problems = standings(loaded, caps_of(engine))
+    allowed = caps_of(engine)
+    stood, problems = standings(loaded, allowed)
     one = stood[route]
     standing = Standing(
         str(one.settings.stage), float(one.settings.percent), None if one.in_force is None else str(one.in_force),
         one.reasons, one.tag, problems, *_about(loaded, one.settings.candidate),
+        bound=None if problems else _furthest(loaded, route), allowed=allowed,
     )  # fmt: skip
     told = figures(loaded, engine, route, standing)
     engine.dispose()
@@ -32,6 +36,10 @@ def report(path: Path, route: str, as_json: bool, html: Path | None) -> None:
         console.print_json(told)
     else:
         _print(told)
+
+
+def _furthest(loaded: Loaded, route: str) -> Bound | None:
+    return next((bound for bound in leading(table_of(loaded)) if bound.route == route), None)
 
 
 def _about(loaded: Loaded, model: str | None) -> tuple[Mapping[str, Any], str]:

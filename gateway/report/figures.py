@@ -9,15 +9,19 @@ from typing import Any
 from sqlalchemy import Engine
 
 from gateway.config import Loaded, Route
+from gateway.cutover import Caps
+from gateway.lookout import observe
 from gateway.noise import ceiling
 from gateway.report import drift, scores
 from gateway.report.evidence import Epoch, confusions, epochs, latencies, ledger, of_latest
+from gateway.report.guarding import guarded, planned
 from gateway.report.rate import rate
 from gateway.report.slices import Slices, slices, within
 from gateway.store import audit, queries
 from gateway.store.histogram import Histogram
 from gateway.store.model import ALL
 from gateway.store.sums import WHOLE, Rollup
+from gateway.table import Bound
 
 SHAPE = 1
 """Raised whenever a key of the JSON changes its meaning or goes away; new ones may come without."""
@@ -45,6 +49,9 @@ class Standing:
     """What travels with the model, see `contract.Model.schema`."""
     data: str = ""
     """The revision of the data that the model was trained on."""
+    bound: Bound | None = None
+    """The route's source that goes furthest; None where it has no candidate, or is off."""
+    allowed: Caps = field(default_factory=Caps)
 
 
 def figures(loaded: Loaded, engine: Engine, name: str, standing: Standing) -> dict[str, Any]:
@@ -84,6 +91,7 @@ def figures(loaded: Loaded, engine: Engine, name: str, standing: Standing) -> di
         "drift": _drift(loaded, route, standing, records),
         "known_differences": [_known(route, entry, sums) for entry in route.known_differences],
         "times": _times(cut.of()),
+        **_judged(engine, standing),
         "disagreements": [_disagreement(one) for one in queries.disagreements(engine, name, limit=LATEST)],
         "epochs": [_epoch(one, cut) for one in begun],
         "ledger": dict(terms),
@@ -189,6 +197,19 @@ def _drift(
         "scores": list(drift.scores(route, training.get("outputs", {}), answers)),
     }
     return {part: sorted(made, key=lambda one: -one["psi"]) for part, made in found.items()}
+
+
+def _judged(engine: Engine, standing: Standing) -> dict[str, Any]:
+    """What guard and plan say; null where the route has none."""
+    bound, allowed = standing.bound, standing.allowed
+    guard, plan = (bound.settings.guard, bound.settings.plan) if bound else (None, None)
+    if bound is None or not (guard or plan):
+        return {"guard": None, "plan": None}
+    seen = observe(engine, bound, allowed, kept=False)
+    return {
+        "guard": guarded(bound, seen) if guard else None,
+        "plan": planned(engine, bound, plan, allowed, seen, ahead=True) if plan else None,
+    }
 
 
 def _known(route: Route, name: str, sums: Rollup) -> dict[str, Any]:

@@ -35,6 +35,8 @@ SECTIONS = """segments:
         - {incumbent: reject, candidate: approve, amount: amount, times: 0.6}
         - {incumbent: approve, candidate: reject, cost: 120}
     noise: {window: 7d, without: [id]}
+    guard: {disagreement: 0.1, fields: {score: 0.05}, cost: 200, day_to_day: 0}
+    plan: {steps: [{percent: 1, for: 2d}, {percent: 10, gate: manual}]}
     known_differences:
       rounding_of_2009:
         field: score
@@ -66,7 +68,7 @@ def fill(folder: Path, rng: Random, calls: int) -> Engine:
     recorder = Recorder(gateway.loaded.config.records, partial(digest, secret(engine)))
     bound = gateway.dispatch.table.bound["old", "Score"]
     steps = {
-        stage: epoch(engine, "loan", "by_amount:1", bound.digest, stage, "abc123") for stage in ("shadow", "canary 5")
+        stage: epoch(engine, "loan", "by_amount:1", bound.digest, stage, "abc123") for stage in ("shadow 0", "canary 5")
     }
     audit.record(engine, audit.Event("ada", "stage", "loan", "off", "shadow", "the model is trained"))
     audit.record(engine, audit.Event("ada", "stage", "loan", "shadow", "canary 5 %", "two weeks without surprise <ok>"))
@@ -75,7 +77,7 @@ def fill(folder: Path, rng: Random, calls: int) -> Engine:
         received = START + timedelta(days=DAYS * at / calls)
         stage = "shadow" if at < calls * 0.7 else "canary"
         case = _case(bound, at, received, stage, rng)
-        case.epoch = steps["shadow" if stage == "shadow" else "canary 5"]
+        case.epoch = steps["shadow 0" if stage == "shadow" else "canary 5"]
         recorder.keep(case, batch)
         batch.book("loan", SEEN)
         batch.book("loan", case.term)

@@ -209,3 +209,19 @@ def test_latencies_traffic_epochs_and_ledger(told: Any, engine: Engine, records:
     assert told["audit_head"] == f"{head.number}:{head.hash}"
     assert [one["after"] for one in told["changes"]] == ["canary 5 %", "shadow"]
     assert (told["card"]["data"], told["card"]["facts"]) == ("abc123", {"auc_unseen": 0.77})
+
+
+def test_the_guard_and_the_plan(told: Any, engine: Engine) -> None:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT disagreed, calls, cost, parts FROM evidence WHERE epoch = :epoch"),
+            {"epoch": told["guard"]["epoch"]},
+        ).all()
+    rates = {one["condition"]: one for one in told["guard"]["conditions"]}
+    assert told["guard"]["keys"] == len(rows) > 100
+    assert rates["disagreement"]["rate"] == pytest.approx(statistics.fmean(row.disagreed / row.calls for row in rows))
+    scores = [json.loads(row.parts)["score"] for row in rows if "score" in json.loads(row.parts)]
+    assert rates["disagreement on score"]["rate"] == pytest.approx(statistics.fmean(a / b for a, b in scores))
+    assert rates["disagreement"]["low"] < rates["disagreement"]["rate"] < rates["disagreement"]["high"]
+    assert (told["plan"]["steps"], told["plan"]["waits"]) == (2, ["no gateway with this plan has looked yet"])
+    assert [row["percent"] for row in told["plan"]["rows"]] == ["1", "10", None]

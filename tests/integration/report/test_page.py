@@ -110,6 +110,9 @@ def test_it_shows_the_figures_of_the_json(page: str, told: Any) -> None:
         assert f"{one['name']} inputs {number(one['psi'])}" in words
     for row in told["answers"]["decision"]["counts"]:
         assert " ".join(number(count) for count in row) in words
+    for one in told["guard"]["conditions"]:
+        assert one["reason"] in words
+    assert f"The guard says {told['guard']['outcome']}" in words and told["plan"]["waits"][0] in words
     assert told["audit_head"] in words
     assert "early_refunds expired on 2020-01-31" in words
 
