@@ -310,6 +310,8 @@ class Decision(NamedTuple):
     version: str
     observed: bool = True
     """Whether the observer wants to see a call that the incumbent answers."""
+    nobody: bool = False
+    """Whether it is the incumbent's, and there is none: nobody would answer."""
 
 
 Told = Callable[[Call, "Answer"], None]

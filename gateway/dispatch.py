@@ -68,7 +68,8 @@ class Dispatch:
             return None
         stage, percent = bound.level(self.caps)
         by, reason = decide(stage, percent, bound.route, key)
-        return Decision(by, stage, reason, table.version, unwatched(stage, bound.settings) is None)
+        nobody = by is By.INCUMBENT and bound.incumbent is None
+        return Decision(by, stage, reason, table.version, unwatched(stage, bound.settings) is None, nobody)
 
     def foresee(self, call: Call) -> Decision | None:
         """Who would answer this call now; see the contract."""

@@ -93,7 +93,7 @@ class InProcess:
             task.cancel()
         await asyncio.gather(*self._observing, return_exceptions=True)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
         """Waits until the condition holds; fails after `seconds`."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110  # what is waited for is anything at all

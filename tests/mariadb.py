@@ -12,8 +12,10 @@ from pathlib import Path
 from tests.services import PATIENCE, free_port, owner
 
 USER, PASSWORD = "understudy", "not-very-secret"
-OPTIONS = ("--no-defaults", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
-           "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-log-file-size=32M")  # fmt: skip
+OPTIONS = (
+    "--no-defaults", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M",
+    "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-log-file-size=32M", "--innodb-use-native-aio=0",
+)  # fmt: skip
 
 
 class Mariadb:
@@ -36,21 +38,24 @@ class Mariadb:
 
     def install(self) -> None:
         """Makes the data folder."""
-        command = ["mariadb-install-db", "--no-defaults", f"--datadir={self._data}", "--auth-root-authentication-method"
-                   "=normal", "--skip-test-db", *([f"--user={self._user}"] if self._user else [])]  # fmt: skip
-        with (self._folder / "log").open("ab") as log:
-            subprocess.run(command, check=True, stdout=log, stderr=log, cwd=self._folder)
+        user = [f"--user={self._user}"] if self._user else []
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-use-native-aio=0", *user]
+        command = ["mariadb-install-db", "--no-defaults", f"--datadir={self._data}", *options]
+        with self._log.open("ab") as log:
+            done = subprocess.run(command, check=False, stdout=log, stderr=log, cwd=self._folder)
+        if done.returncode:
+            raise RuntimeError(f"MariaDB could not be set up:\n{self._log.read_text()}")
 
     def start(self) -> None:
         """Starts it; returns when it takes connections. Raises RuntimeError with its log."""
         command = [str(self._programs / "mariadbd"), *OPTIONS, f"--datadir={self._data}", f"--port={self.port}",
                    f"--socket={self._socket}", f"--pid-file={self._folder / 'pid'}"]  # fmt: skip
-        with (self._folder / "log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self._folder)
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"MariaDB did not start:\n{(self._folder / 'log').read_text()}")
+                raise RuntimeError(f"MariaDB did not start:\n{self._log.read_text()}")
             time.sleep(0.05)
 
     def grant(self) -> None:
@@ -81,6 +86,10 @@ class Mariadb:
 
     def _client(self, program: str) -> list[str]:
         return [program, "--no-defaults", f"--socket={self._socket}", "--user=root"]
+
+    @property
+    def _log(self) -> Path:
+        return self._folder / "log"
 
     @property
     def _data(self) -> Path:

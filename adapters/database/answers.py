@@ -45,6 +45,11 @@ class Place:
             return self._mark(connection, sorted(written, key=repr), self._status.done)
         return written
 
+    def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
+        """Writes one answer into its row, unless it is claimed or no longer waits; whether it was written."""
+        [(names, rows)] = self._grouped({key: answer}).items()
+        return bool(self._set(connection, names, rows, self._into.constants, also=[free]))
+
     def fail(self, connection: Connection, keys: Sequence[Key]) -> None:
         """Writes the error status, where there is one."""
         if self._status and self._status.error is not None:
@@ -89,11 +94,12 @@ class Place:
     def _set(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]],
         constants: Mapping[str, Any], status: str | int | None = None,
+        also: Sequence[ColumnElement[bool]] = (),
     ) -> set[Key]:  # fmt: skip
         layout, beside = self._layout, dict(constants)
         if self._status and (status is not None or self._status.done):
             beside[self._status.column] = self._status.done[0] if status is None else status
-        conditions: Sequence[ColumnElement[bool]] = self._finder.open()
+        conditions = [*self._finder.open(), *also]
         return set_rows(connection, layout.dialect, layout.key, names, rows, beside, conditions, layout.keyed)
 
     def _resulted(

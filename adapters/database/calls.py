@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from adapters.database.desk import Ended, Seen
 from adapters.database.layout import Key
 from adapters.database.rows import RowCodec, RowRaw, decode
+from adapters.database.work import Ended, Seen
 from gateway.contract import (
     Answer,
     Call,

@@ -1,12 +1,11 @@
 """The settings of a database adapter."""
 
 import re
-from datetime import time
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
+from adapters.database.coexisting import Batch, Zone
 from adapters.formats.config import FormatSettings
 from gateway.settings import Duration, Settings
 
@@ -20,20 +19,6 @@ def _table(name: str) -> str:
     return name
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("expected a time zone such as Europe/Berlin") from None
-    return name
-
-
-def _clock(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        return time.fromisoformat(value)
-    raise ValueError('expected a time of day in quotes, such as "22:00"')
-
-
 def _filter(value: Any) -> Any:
     if isinstance(value, list):
         return {"in": value}
@@ -41,8 +26,6 @@ def _filter(value: Any) -> Any:
 
 
 TableName = Annotated[str, AfterValidator(_table)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Clock = Annotated[time, BeforeValidator(_clock)]
 
 
 class Filter(Settings):
@@ -158,34 +141,6 @@ class Claim(Settings):
             raise ValueError("give one of table and columns")
         if self.lease < 1:
             raise ValueError("a lease needs 1s at least")
-        return self
-
-
-class Window(Settings):
-    """When the old batch runs, by the clock of `timezone`."""
-
-    start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-    timezone: Zone = "UTC"
-
-
-class Batch(Settings):
-    """The old job that answers today, and how it and we keep out of each other's way; see docs/databases.md."""
-
-    coexists: Literal["skips_status", "window", "view"]
-    window: Window | None = None
-    """We neither claim nor write in it."""
-    release_before: Clock | None = None
-    """By then what has failed is given back to the batch; by the clock of `window`, else UTC."""
-    verify: Duration = 600.0
-    """How often our answers are read again, to see whether the batch has written over them."""
-    keep: Duration = 86400.0
-    """How long our answers are remembered for that."""
-
-    @model_validator(mode="after")
-    def _has_its_window(self) -> "Batch":
-        if self.coexists == "window" and self.window is None:
-            raise ValueError("coexists: window needs a `window`")
         return self
 
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Dialect, MetaData
 
-from adapters.database.claims import RUN, WAIT, ddl, side_table
+from adapters.database.claims import RUN, WAIT
 from adapters.database.config import ClaimColumns
 from adapters.database.dialect import name_of
 from adapters.database.layout import Layout
+from adapters.database.side import ddl, side_table
 
 
 def side(layout: Layout, dialect: Dialect, user: str) -> Sequence[str]:

@@ -5,54 +5,23 @@ Runs in the poller's own thread. No transaction outlives a method, so no lock is
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, exc, func, select
 
 from adapters.database.answers import Answers, Place
-from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT, Claims, RowColumns, SideTable, check_side
+from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT, Claims
 from adapters.database.config import TableSettings, side_table
 from adapters.database.dialect import among, chunk
 from adapters.database.engine import RowRefused, reading, refused, writing
 from adapters.database.find import Finder, Position, key_of, position
 from adapters.database.layout import Key, Layout, Missing, found, reflect
 from adapters.database.review import TAKEN, Mark, Review
+from adapters.database.row_columns import RowColumns
 from adapters.database.rows import FAILED, RowRaw
+from adapters.database.side import SideTable, check_side
+from adapters.database.work import Ended, Seen, Taken
 from gateway.contract import Payload
-
-
-@dataclass(slots=True)
-class Seen:
-    """A row as it was read."""
-
-    key: Key
-    place: Position
-    row: Payload
-    attempts: int = 0
-
-
-@dataclass(slots=True)
-class Taken:
-    """Rows that are ours until the lease ends, under one token."""
-
-    token: str
-    rows: Sequence[Seen] = ()
-    worn: Mapping[Key, str] = field(default_factory=dict)
-    """Rows that have been tried too often already: whoever worked on them was killed each time."""
-
-
-@dataclass(slots=True)
-class Ended:
-    """What became of claimed rows."""
-
-    answers: Answers = field(default_factory=dict)
-    failed: Mapping[Key, str] = field(default_factory=dict)
-    """They can never be answered: why."""
-    again: Mapping[Key, str] = field(default_factory=dict)
-    """They may be answered later: why not now."""
-    unasked: Collection[Key] = ()
-    """Nobody could be asked: as if they had never been claimed."""
 
 
 class Desk:
@@ -96,7 +65,7 @@ class Desk:
         with reading(self.engine) as connection:
             if self.finder.mark:
                 self.finder.mark.look(connection)
-            rows = connection.execute(self.finder.page(self.finder.waiting(), limit, after)).all()
+            rows = connection.execute(self.finder.page(self.finder.ours(), limit, after)).all()
         if self.finder.mark:
             self.finder.mark.looked(len(rows) == limit)
         return [self.seen(row) for row in rows]
@@ -150,6 +119,31 @@ class Desk:
         return RowRaw(self.values(row), FAILED) if status.error is not None and state == status.error else None
 
     # Claiming.
+
+    def peek(self, limit: int) -> list[Seen]:
+        """At most so many rows that could be claimed. Changes and locks nothing, so it is what is done most."""
+        claims = self.ready()
+        with reading(self.engine) as connection:
+            if self.finder.mark:
+                self.finder.mark.look(connection)
+            ours = [*self.finder.ours(), claims.free()]
+            rows = connection.execute(self.finder.page(ours, limit, ordered=bool(self._settings.order))).all()
+            if self.finder.mark and not rows:
+                self.finder.mark.looked(False)
+        return [self.seen(row) for row in rows]
+
+    @property
+    def at_once(self) -> bool:
+        """Whether a row may be answered without a claim: nothing but the row itself changes, and nobody else writes."""
+        plain = self.layout.result is None and not self._settings.answer.procedure and not self._settings.claim.columns
+        return plain and self._settings.batch is None and self.finder.status is not None and self.finder.mark is None
+
+    def answer_at_once(self, row: Seen, answer: Payload) -> bool:
+        """Answers a row that nobody has claimed, in one transaction; whether it still waited.
+
+        Raises RowRefused, DatabaseDown."""
+        with writing(self.engine) as connection:
+            return self.place.write_free(connection, row.key, answer, self.ready().free())
 
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, types
 
 from adapters.database.calls import Calls
-from adapters.database.desk import Desk, Seen
+from adapters.database.desk import Desk
 from adapters.database.engine import reading
 from adapters.database.find import beyond, key_of
 from adapters.database.layout import Key, column_of
 from adapters.database.rows import RowRaw
+from adapters.database.work import Seen
 from gateway.contract import Gateway, Relayed
 
 REMEMBERED = 100_000

@@ -9,10 +9,11 @@ import orjson
 from sqlalchemy import ColumnElement, Select, cast, func, literal, select, types
 
 from adapters.database.calls import Calls
-from adapters.database.desk import Desk, Seen
+from adapters.database.desk import Desk
 from adapters.database.engine import reading
 from adapters.database.find import beyond
 from adapters.database.layout import Missing
+from adapters.database.work import Seen
 from gateway.contract import Call, ConfigError, Past, Relayed
 
 _CONDITION = re.compile(r"(?P<column>[^<>=!\s]+)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*)", re.DOTALL)

@@ -9,13 +9,14 @@ from sqlalchemy import Engine, delete, func, inspect, select, update
 from sqlalchemy.schema import DropTable
 
 from adapters.database.calls import locator
-from adapters.database.claims import ERROR, RUN, WAIT, SideTable
+from adapters.database.claims import ERROR, RUN, WAIT
 from adapters.database.config import TableSettings, side_table
 from adapters.database.desk import Desk
 from adapters.database.dialect import among, now
 from adapters.database.engine import DatabaseDown, reading, writing
 from adapters.database.layout import Key, side_name
 from adapters.database.rows import encode
+from adapters.database.side import SideTable
 from gateway.contract import DeadLetter, Unfinished
 
 LOOK = 0.2

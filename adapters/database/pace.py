@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from adapters.database.config import Poll
 
-PATIENCE = 30.0
-"""Seconds between two attempts, at most, while the database does not answer."""
+PATIENCE = 10.0
+"""Seconds between two attempts, at most, while the database does not answer, or nobody can be asked."""
 
 
 class Pace:
@@ -21,7 +21,7 @@ class Pace:
         self._failing = 0.0
         self._free = time.monotonic()
         self.arrived = asyncio.Event()
-        """Set by whoever knows that there is work."""
+        """Set by whoever knows that there is work; cleared before each look, so that nothing told meanwhile is lost."""
 
     def worked(self, rows: int) -> None:
         """After a look that found so many rows."""
@@ -41,7 +41,6 @@ class Pace:
         if wait <= 0:
             await asyncio.sleep(0)
             return
-        self.arrived.clear()
         ends = [asyncio.ensure_future(stop.wait())]
         if not self._failing and owed <= 0:
             ends.append(asyncio.ensure_future(self.arrived.wait()))

@@ -5,7 +5,7 @@ answered and answered before it is done with: whoever is killed loses nothing, a
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
@@ -14,14 +14,16 @@ from sqlalchemy import Engine
 
 from adapters.database.calls import Calls, merged, sorted_out
 from adapters.database.config import DatabaseSettings, TableSettings
-from adapters.database.desk import Desk, Ended, Taken
+from adapters.database.desk import Desk
 from adapters.database.engine import DatabaseDown, RowRefused
 from adapters.database.hindsight import Hindsight
+from adapters.database.layout import Key, Missing
 from adapters.database.leader import Leader
 from adapters.database.listen import listening
 from adapters.database.pace import Pace
 from adapters.database.schedule import Schedule, utc
 from adapters.database.watch import Watch
+from adapters.database.work import Ended, Seen, Taken
 from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class Poller:
         self._watch: Watch | None = None
         self._answered: Hindsight | None = None
         self._reviewed = 0.0
+        self._quiet = True
         self._released = utc()
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
@@ -64,6 +67,7 @@ class Poller:
         try:
             while not stop.is_set():
                 found = 0
+                self._pace.arrived.clear()
                 try:
                     found = await self._round(gateway)
                     problem = ""
@@ -91,7 +95,11 @@ class Poller:
             )  # fmt: skip
             self._watch = Watch(self._desk, self._calls, self._settings.poll.reconcile)
         decision = gateway.decide(self._name, self._operation, None)
-        if decision is None or (decision.stage is Stage.OFF and self._table.batch and not decision.observed):
+        if (
+            decision is None
+            or decision.nobody
+            or (decision.stage is Stage.OFF and self._table.batch and not decision.observed)
+        ):
             return 0
         if self._table.batch is None:
             return await self._claim(gateway, self._desk)
@@ -136,9 +144,13 @@ class Poller:
         await watch.prime(gateway)
         found = await watch.join(gateway, self._run)
         loop = asyncio.get_running_loop()
-        if stage < Stage.CANARY or loop.time() - self._reviewed < min(REVIEW, self._settings.poll.reconcile):
+        if loop.time() - self._reviewed < min(REVIEW, self._settings.poll.reconcile):
             return found
         self._reviewed = loop.time()
+        if stage < Stage.CANARY:
+            await self._let_go(gateway, desk)
+            return found
+        watch.again()  # other workers have rows watched as well
         if not self._schedule.running(utc()):
             for word in await self._run(desk.review):
                 gateway.noticed(self._name, self._operation, word)
@@ -147,10 +159,41 @@ class Poller:
             gateway.count(self._name, self._operation, "given_back", given)
         return found
 
+    async def _let_go(self, gateway: Gateway, desk: Desk) -> None:
+        """Gives rows back that carry our status although the batch answers again: whoever had them was killed."""
+        status = self._table.find.status
+        if status and status.claimed is not None:
+            with suppress(Missing):  # without a side table nothing was ever claimed
+                if given := await self._run(desk.give_back):
+                    gateway.count(self._name, self._operation, "given_back", given)
+
     async def _claim(self, gateway: Gateway, desk: Desk) -> int:
-        """Claims a batch and has it answered."""
+        """Claims a batch and has it answered. While little comes it first only looks, and a single row is answered at
+        once: a claim is a transaction of its own."""
+        if self._quiet:
+            rows = await self._run(lambda: desk.peek(2))
+            if len(rows) == 1 and desk.at_once and await self._leader.leads(gateway):
+                return await self._answer_at_once(gateway, desk, rows[0])
+            if not rows:
+                return 0
         taken = await self._run(lambda: desk.claim(self._table.size))
+        self._quiet = len(taken.rows) <= 1
         return await self._answer(gateway, desk, taken)
+
+    async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen) -> int:
+        """Answers one row without a claim; what goes wrong is gone into with one."""
+        ended = sorted_out([row], await gateway.answer([self._calls.call(row)]), batch=False)
+        try:
+            if (answer := ended.answers.get(row.key)) is not None:
+                written = await self._run(lambda: desk.answer_at_once(row, answer))
+                self._count(gateway, Taken("", [row]), ended, int(written))
+                return 1
+        except RowRefused:
+            pass  # it is written again below, where it is told from others
+        if ended.unasked:
+            return 0
+        taken = await self._run(lambda: desk.claim_these([row.key]))
+        return await self._finish(gateway, desk, taken, ended) if taken.token else 0
 
     async def _answer(self, gateway: Gateway, desk: Desk, taken: Taken) -> int:
         """Has claimed rows answered and writes what came; the lease is renewed meanwhile."""
@@ -162,22 +205,38 @@ class Poller:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
+        return await self._finish(gateway, desk, taken, ended)
+
+    async def _finish(self, gateway: Gateway, desk: Desk, taken: Taken, ended: Ended) -> int:
+        """Writes what came of claimed rows; returns how many are done with."""
         if self._schedule.running(utc()):  # it was claimed with time to spare, and took longer
             ended = Ended(unasked=[row.key for row in taken.rows])
         written, noticed = await self._run(lambda: desk.answer(taken, ended))
         for word in noticed:
             gateway.noticed(self._name, self._operation, word)
         self._count(gateway, taken, ended, written)
-        return len(taken.rows) - len(ended.unasked)
+        if done := len(taken.rows) - len(ended.unasked):
+            return done
+        self._pace.failed()  # nobody could be asked: the same rows would be claimed again at once
+        return 0
 
     async def _ended(self, gateway: Gateway, taken: Taken) -> Ended:
-        parts: list[Ended] = []
-        for at in range(0, len(taken.rows), SLICE):
-            rows = taken.rows[at : at + SLICE]
-            answers = await gateway.answer([self._calls.call(row) for row in rows])
-            parts.append(sorted_out(rows, answers, self._table.batch is not None and self._answers(gateway)))
+        rows, kept = await self._kept(gateway, taken)
+        parts = [Ended(failed=kept)]
+        for at in range(0, len(rows), SLICE):
+            slice_ = rows[at : at + SLICE]
+            answers = await gateway.answer([self._calls.call(row) for row in slice_])
+            parts.append(sorted_out(slice_, answers, self._table.batch is not None and self._answers(gateway)))
             await asyncio.sleep(0)
         return merged(parts)
+
+    async def _kept(self, gateway: Gateway, taken: Taken) -> tuple[Sequence[Seen], Mapping[Key, str]]:
+        """The rows to have answered, and those that the route leaves to the batch: these are watched as in shadow."""
+        if self._table.batch is None or self._watch is None or not self._answers(gateway):
+            return taken.rows, {}
+        ours = set(await self._watch.sort(gateway, taken.rows, claiming=True))
+        rows = [row for row in taken.rows if row.key in ours]
+        return rows, {row.key: "left to the batch by the route" for row in taken.rows if row.key not in ours}
 
     def _answers(self, gateway: Gateway) -> bool:
         """Whether the candidate still is to answer anything: a hold may have come since the rows were chosen."""

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from adapters.database.claims import DONE, LEFT, PERMANENT, REASON, WAIT, SideTable
+from adapters.database.claims import DONE, LEFT, PERMANENT, REASON, RUN, WAIT
 from adapters.database.dialect import among, now
 from adapters.database.find import Finder
 from adapters.database.layout import Key
+from adapters.database.side import SideTable
 
 Mark = tuple[str, str]
 """The digest of what was written, and the columns it is of."""
@@ -56,13 +57,15 @@ class Review:
         return list(words.values())
 
     def give_back(self, connection: Connection) -> Sequence[Key]:
-        """Leaves to the batch what waits to be tried again; returns which rows."""
+        """Leaves to the batch what waits to be tried again or was somebody's who was killed; returns which rows."""
         side = self._side.table
         key = [side.c[column.name] for column in self._layout.key]
-        waits = side.c.us_state == WAIT
+        lapsed = (side.c.us_state == RUN) & (side.c.us_lease < now(self._layout.dialect))
+        waits = (side.c.us_state == WAIT) | lapsed
         found = [self._layout.keyed(row) for row in connection.execute(select(*key).where(waits))]
         left = {"us_state": LEFT, "us_lease": now(self._layout.dialect) + int(PERMANENT * 1000)}
-        connection.execute(update(side).where(waits).values(left))
+        if found:
+            connection.execute(update(side).where(waits).values(left))
         return found
 
     def _compared(self, connection: Connection, marks: Mapping[Key, Mark]) -> Mapping[Key, str]:

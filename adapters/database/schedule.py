@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from adapters.database.config import Batch
+from adapters.database.coexisting import Batch
 
 
 @dataclass(slots=True, frozen=True)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from adapters.database.calls import Calls, located
-from adapters.database.desk import Desk, Seen
+from adapters.database.desk import Desk
 from adapters.database.find import Position
 from adapters.database.layout import Key
 from adapters.database.rows import RowRaw
+from adapters.database.work import Seen
 from gateway.contract import By, Call, Gateway, NotKept, Relayed
 
 Replies = tuple[Mapping[Key, RowRaw], set[Key]]
@@ -50,6 +51,10 @@ class Watch:
                 after = locators[-1] if locators else ""
         except NotKept:
             return  # tried again at the next look
+
+    def again(self) -> None:
+        """Has the store asked again what waits."""
+        self._primed = False
 
     def page(self, limit: int) -> tuple[Sequence[Seen], int]:
         """Rows that wait and have not been seen, in order, and how many were read for that. Blocks.

@@ -19,9 +19,9 @@ from sqlalchemy import (
     update,
 )
 
-from adapters.database.claims import ddl, side_table
 from adapters.database.config import DatabaseSettings
 from adapters.database.layout import reflect
+from adapters.database.side import ddl, side_table
 
 metadata = MetaData()
 loans = Table(

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import inspect
 
 from adapters.database import Database
-from adapters.database.claims import SideTable
 from adapters.database.desk import Desk
+from adapters.database.side import SideTable
 from gateway.contract import Unfinished
 from tests.inprocess import running
 from tests.integration.database.configured import STATUS, adapter, config, settings
@@ -66,7 +66,7 @@ def test_a_lease_that_has_ended_is_taken_over_and_its_writer_changes_nothing(leg
         connection.exec_driver_sql("UPDATE understudy_loans SET us_lease = 1")
     second = two.claim(10)
     assert [row.attempts for row in second.rows] == [2, 2, 2]
-    from adapters.database.desk import Ended
+    from adapters.database.work import Ended
 
     assert one.renew(first.token) == 0
     assert one.answer(first, Ended({row.key: {"decision": "R"} for row in first.rows})) == (0, [])

@@ -53,13 +53,13 @@ def test_the_shadow_writes_nothing_at_all(legacy: Legacy, tmp_path: Path) -> Non
 
 def test_answers_written_while_nobody_watched_are_joined_after_a_restart(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
-        legacy.apply(range(1, 1201))
-        text = config(adapter(legacy, batch=BATCH, size=500), stage="shadow")
+        legacy.apply(range(1, 251))
+        text = config(adapter(legacy, batch=BATCH, size=100), stage="shadow")
         async with running(text, tmp_path) as gateway:
-            await seen(gateway, seen=1200, pending=1200)
+            await seen(gateway, seen=250, pending=250)
         legacy.batch()
         async with running(text, tmp_path) as gateway:
-            await seen(gateway, seen=1200, compared=1200)
+            await seen(gateway, seen=250, compared=250)
 
     asyncio.run(case())
 

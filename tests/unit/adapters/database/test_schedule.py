@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from adapters.database.config import Batch
+from adapters.database.coexisting import Batch
 from adapters.database.schedule import Schedule
 
 NIGHT = {"from": "22:00", "to": "04:00", "timezone": "Europe/Berlin"}

@@ -23,10 +23,11 @@ from sqlalchemy.dialects import mssql, mysql, oracle, postgresql, sqlite
 from adapters.database import ddl, dialect
 from adapters.database.answers import call
 from adapters.database.bulk import bulk
-from adapters.database.claims import RowColumns, SideTable, side_table
 from adapters.database.config import TableSettings
 from adapters.database.find import Finder
 from adapters.database.layout import Layout
+from adapters.database.row_columns import RowColumns
+from adapters.database.side import SideTable, side_table
 from gateway.contract import ConfigError
 
 MODULES: dict[str, Any] = {
