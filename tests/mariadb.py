@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.services import PATIENCE, free_port, owner
+from gateway.examples.credit.broker import free_port
+from tests.services import PATIENCE, owner
 
 USER, PASSWORD = "understudy", "not-very-secret"
 OPTIONS = (

@@ -7,14 +7,15 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from gateway.examples.credit.broker import PROGRAM, Broker, free_port
 
 PATIENCE = 60.0
 """Seconds that a service may take to start; only a broken one takes them."""
@@ -61,7 +62,7 @@ def folder_of(program: str) -> Callable[[], Path | None]:
 
 POSTGRESQL = Service("PostgreSQL", "postgresql", postgresql_programs)
 # Debian's wrappers on the path switch the user; the ones here do not.
-RABBITMQ = Service("RabbitMQ", "rabbitmq-server", folder_of("usr/lib/rabbitmq/bin/rabbitmq-server"))
+RABBITMQ = Service("RabbitMQ", "rabbitmq-server", folder_of(str(PROGRAM).lstrip("/")))
 MARIADB = Service("MariaDB", "mariadb-server", folder_of("usr/sbin/mariadbd"))
 AMQP_TOOLS = Service("the C tools of AMQP", "amqp-tools librabbitmq-dev gcc",
                      programs("amqp-publish", "gcc", library="usr/include/rabbitmq-c/amqp.h"))  # fmt: skip
@@ -167,109 +168,39 @@ def owner(folder: Path, *users: str) -> str | None:
     return user
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-class Rabbitmq:
+class Rabbitmq(Broker):
     """A private RabbitMQ node on 127.0.0.1, with a name server of its own. Its data outlast a stop and a kill."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
-        """`folder` is where everything of the node is kept. Starts nothing."""
-        self._program = programs / "rabbitmq-server"
-        self.folder = folder
-        self._node = f"understudy-{os.getpid()}-{folder.name[-8:]}@localhost"
-        self.port, self._distribution, self._epmd = free_port(), free_port(), free_port()
-        self.tls_port: int | None = None
-        self._settings = ""
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        """`127.0.0.1:PORT`."""
-        return f"127.0.0.1:{self.port}"
+    tls_port: int | None = None
 
     def serve_tls(self, ca: Path, certificate: Path) -> None:
         """Has the next start serve TLS too, at `tls_port`, for callers that show a certificate of this authority.
 
         The certificate's file has its key as well."""
         self.tls_port = free_port()
-        self._settings = (
+        self.settings += (
             f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}\nssl_options.cacertfile = {ca}\n"
             f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {certificate}\n"
             "ssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"
         )
 
-    def start(self) -> None:
-        """Starts the node in its folder; returns when it takes connections. Raises RuntimeError with its log."""
-        folder = self.folder
-        (folder / "rabbitmq.conf").write_text(f"vm_memory_high_watermark.relative = 0.5\n{self._settings}")
-        (folder / "plugins").write_text("[].\n")
-        with (folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(self._program)], env=self._environment(), stdout=log, stderr=log, cwd=folder,
-                start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE
-        while not self.answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"RabbitMQ did not start:\n{(folder / 'log').read_text()}")
-            time.sleep(0.05)
-
-    def answers(self) -> bool:
-        """Whether it speaks AMQP: a connection that is only accepted would be closed while the node boots."""
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-                connection.sendall(b"AMQP\x00\x00\x09\x01")
-                return connection.recv(1) == b"\x01"
-        except OSError:
-            return False
-
     def kill(self) -> None:
         """kill -9, of the virtual machine itself."""
-        self._signal(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """An orderly stop; its name server ends too."""
-        self._signal(signal.SIGTERM)
-        _end_by_port(self._epmd)
+        self.signal(signal.SIGKILL)
 
     def freeze(self) -> None:
         """Stops the virtual machine as a hung host would."""
-        os.kill(self._pid(), signal.SIGSTOP)
+        os.kill(self.pid(), signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Ends a freeze."""
-        os.kill(self._pid(), signal.SIGCONT)
+        os.kill(self.pid(), signal.SIGCONT)
 
     def control(self, *words: str) -> str:
         """What `rabbitmqctl` says; it takes a second or more."""
-        command = [str(self._program.with_name("rabbitmqctl")), *words]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=True)
+        command = [str(self.program.with_name("rabbitmqctl")), *words]
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=True)
         return done.stdout
-
-    def _signal(self, sign: signal.Signals) -> None:
-        if self._process and self._process.poll() is None:
-            os.kill(self._pid(), sign)
-            self._process.wait(PATIENCE)
-
-    def _pid(self) -> int:
-        return int((self.folder / "pid").read_text())
-
-    def _environment(self) -> dict[str, str]:
-        folder = self.folder
-        own = {
-            "HOME": folder, "RABBITMQ_NODENAME": self._node, "RABBITMQ_NODE_PORT": self.port,
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_DIST_PORT": self._distribution,
-            "RABBITMQ_MNESIA_BASE": folder / "mnesia", "RABBITMQ_LOG_BASE": folder / "logs",
-            "RABBITMQ_CONFIG_FILE": folder / "rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
-            "RABBITMQ_PID_FILE": folder / "pid", "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": self._epmd,
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none",
-        }  # fmt: skip
-        return {**os.environ, **{name: str(value) for name, value in own.items()}}
 
 
 @contextmanager
@@ -278,7 +209,7 @@ def running_rabbitmq(programs: Path, prepare: Callable[[Rabbitmq], None] = lambd
 
     Raises RuntimeError with its log when it does not start."""
     folder = Path(tempfile.mkdtemp(prefix="understudy-rabbitmq-"))
-    node = Rabbitmq(programs, folder)
+    node = Rabbitmq(programs / "rabbitmq-server", folder)
     try:
         prepare(node)
         node.start()
@@ -286,21 +217,6 @@ def running_rabbitmq(programs: Path, prepare: Callable[[Rabbitmq], None] = lambd
     finally:
         node.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _end_by_port(port: int) -> None:
-    """Ends the name server that listens on this port: it belongs to no process of ours, as it detaches itself."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and f"ERL_EPMD_PORT={port}".encode() in _environment_of(entry):
-            with suppress(ProcessLookupError):
-                os.kill(int(entry.name), signal.SIGTERM)
-
-
-def _environment_of(process: Path) -> Sequence[bytes]:
-    try:
-        return (process / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return ()
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from gateway.cli import demo_database
+from gateway.cli import demo_database, demo_queue
 from gateway.cli.demo_figures import Act, booked, confusions, settled
 from gateway.cli.demo_rounds import Heard, Request, play
 from gateway.cli.demo_system import System, workplace
@@ -36,8 +36,8 @@ def demo(as_json: bool, calls: int, folder: Path | None) -> int:
 
     Raises ConfigError, DemoFailed, StoreDown. Whatever it started has ended when it returns or raises."""
     out, begun = Screen(aside=as_json), time.monotonic()
-    with _ended_by(signal.SIGTERM), workplace(folder) as place, System(place) as system:
-        performance = _Performance(out, system, requests()[:calls])
+    with _ended_by(signal.SIGTERM), workplace(folder) as place, ExitStack() as beside, System(place) as system:
+        performance = _Performance(out, system, requests()[:calls], beside)
         told = performance.run()
     told["seconds"] = round(time.monotonic() - begun, 1)
     _close(out, told, folder)
@@ -49,9 +49,12 @@ def demo(as_json: bool, calls: int, folder: Path | None) -> int:
 class _Performance:
     """One demonstration."""
 
-    def __init__(self, out: Screen, system: System, applications: Sequence[Request]) -> None:
+    def __init__(self, out: Screen, system: System, applications: Sequence[Request], beside: ExitStack) -> None:
+        """`beside` ends what outlives the gateway."""
         self._out = out
         self._system = system
+        self._beside = beside
+        self._queued = False
         self._applications = applications
         self._sent = 0
         self._own: Sequence[Exchange] = ()
@@ -73,6 +76,9 @@ class _Performance:
             kept_promises(self._out, told)
             told["table"] = demo_database.play(self._out, self._system, engine, self._applications)
             told["ok"] &= told["table"]["ok"]
+            if self._queued:
+                told["queue"] = demo_queue.play(self._out, self._system, engine, self._applications)
+                told["ok"] &= told["queue"]["ok"]
             return told
         finally:
             engine.dispose()
@@ -86,6 +92,7 @@ class _Performance:
             out.say("Training a model on 500 of the 1,000 applications; the other 500 will judge it")
         prepare(system.folder)
         demo_database.prepare(system)
+        self._queued = self._beside.enter_context(demo_queue.broker(out, system))
         out.say(f"Starting the model {trained(home)} and the gateway")
         system.start_gateway(trained(home))
         out.say(f"The gateway answers at {system.address}; its stages are moved by editing {system.configuration}")

@@ -57,6 +57,8 @@ class System:
     folder: Path
     legacy: str = ""
     """Its address."""
+    environment: dict[str, str] = field(default_factory=dict)
+    """What the gateway is told beside."""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __enter__(self) -> "System":
@@ -92,6 +94,10 @@ class System:
         self._until("legacy", START, lambda: "\n" in self._log("legacy").read_text())
         self.legacy = self._log("legacy").read_text().split()[1]
 
+    def start_worker(self, module: Sequence[str]) -> None:
+        """Starts an old worker, `python -m module`."""
+        self._start("worker", module, os.environ)
+
     def start_gateway(self, model: str) -> None:
         """Starts the gateway with this model, in stage off, on free ports; returns once all of it is ready."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
@@ -100,7 +106,8 @@ class System:
             "UNDERSTUDY_LEGACY": self.legacy, "UNDERSTUDY_MODEL": model,
         }  # fmt: skip
         self._write("off", 0)
-        self._start("gateway", ["gateway.cli", "serve", "--config", str(self.configuration)], kept | ours)
+        command = ["gateway.cli", "serve", "--config", str(self.configuration)]
+        self._start("gateway", command, kept | ours | self.environment)
         self._until("gateway", START, lambda: self._serves(self._version()) and self._ready())
 
     def move(self, stage: str, percent: int) -> None:
