@@ -50,6 +50,7 @@ class InProcess:
         self.dispatch = Dispatch(self._table(self.loaded), self.pipe, self.meters, Once(self.engine), Kept(self.engine))
         self.dispatch.caps = Caps(known=True)
         self.stop = asyncio.Event()
+        self.sources: list[asyncio.Task[None]] = []
         self.observer: Observer | None = None
         self._starts = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,14 +114,14 @@ async def running(text: str, folder: Path, *, observe: bool = True) -> AsyncIter
     keeping = asyncio.create_task(gateway.pipe.keep())
     await gateway.links.connected(list(gateway.links.by_name), 10)
     sources = [s for a in gateway.adapters.values() if (s := a.source(gateway.dispatch))]
-    tasks = [asyncio.create_task(source.run(gateway.dispatch, gateway.stop)) for source in sources]
+    gateway.sources = [asyncio.create_task(source.run(gateway.dispatch, gateway.stop)) for source in sources]
     if observe:
         await gateway.until(lambda: gateway.pipe.connected)
     try:
         yield gateway
     finally:
         gateway.stop.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*gateway.sources)
         await gateway.dispatch.finish()
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)

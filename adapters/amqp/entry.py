@@ -38,7 +38,7 @@ def way(operation: Operation, delivery: Delivery) -> Way | None:
 class Entry:
     """A request that is held."""
 
-    __slots__ = ("_freed", "delivery", "finished", "name", "tries", "way")
+    __slots__ = ("_freed", "checked", "delivery", "finished", "leaving", "name", "tries", "way")
 
     def __init__(self, delivery: Delivery, way: Way | None, name: bytes, freed: Callable[["Entry"], None]) -> None:
         """`freed` is told when it is held no more."""
@@ -48,6 +48,10 @@ class Entry:
         """Names the request, the same when it is delivered again."""
         self.tries = 0
         """Attempts at an answer that failed for a reason of the request's own."""
+        self.checked = False
+        """Whether it was looked at for having been delivered before."""
+        self.leaving = False
+        """Whether something goes out for it: then it ends with that."""
         self.finished = False
         self._freed = freed
 

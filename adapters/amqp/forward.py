@@ -79,18 +79,16 @@ class Forward:
 
         Raises IncumbentUnreachable, and then the worker's queue may or may not have it, or IncumbentTimeout."""
         settings = self._to[call.operation]
-        limit = min(timeout, settings.timeout)
-        token = os.urandom(4).hex()
+        token, begun = os.urandom(4).hex(), time.monotonic()
         reply: asyncio.Future[Delivery] = asyncio.get_running_loop().create_future()
         self._waiting[token] = reply
         try:
-            async with asyncio.timeout(limit):
-                two_way = await self._sent(call, token)
-                if not two_way:
-                    return Raw(b"", "", ONE_WAY)
+            if not await self._sent(call, token):
+                return Raw(b"", "", ONE_WAY)
+            async with asyncio.timeout(begun + min(timeout, settings.timeout) - time.monotonic()):
                 came = await reply
         except TimeoutError as error:
-            raise IncumbentTimeout(f"the worker did not reply within {limit:.3g} s") from error
+            raise IncumbentTimeout("the worker did not reply in time; its reply is relayed when it comes") from error
         finally:
             self._waiting.pop(token, None)
         if isinstance(call, Attempt) and not call.answered:

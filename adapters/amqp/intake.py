@@ -5,11 +5,9 @@ it is with the dead letters: never before. What can only be answered later is he
 """
 
 import asyncio
-import fnmatch
 import random
-import re
 from collections import deque
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, cast
 
 from adapters.amqp.broker import Broker
@@ -22,6 +20,7 @@ from adapters.amqp.entry import Attempt, Entry, way
 from adapters.amqp.forward import Forward
 from adapters.amqp.message import BY, MODEL, digest, named, raw, remaining
 from adapters.amqp.outgoing import Outgoing
+from adapters.amqp.screening import Screening
 from gateway.contract import (
     Answer,
     Call,
@@ -65,8 +64,8 @@ class Intake:
         self._broker = broker
         self._gateway = gateway
         self._outgoing = Outgoing(operation, settings, broker, gateway, forward)
+        self._screening = Screening(broker, gateway, self._outgoing)
         self._answers = Answers(broker.settings.dedupe, gateway, f"amqp/{broker.name}/{operation}")
-        self._allowed = re.compile("|".join(fnmatch.translate(pattern) for pattern in broker.settings.reply_to) or "$^")
         self._waiting: deque[Entry] = deque()
         self._later: list[Entry] = []
         self._pause = FIRST
@@ -76,6 +75,8 @@ class Intake:
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._stopped = False
+        self.failed: Callable[[BaseException], None] = lambda error: None
+        """Told of a defect of ours: the source ends with it, and what is held is delivered again."""
 
     @property
     def busy(self) -> bool:
@@ -125,72 +126,22 @@ class Intake:
 
     async def _answer(self, batch: Sequence[Entry]) -> None:
         """Has a batch answered; each of it is off `_asked` when this has ended."""
-        ready = [entry for entry in batch if self._is_due(entry)]
         decision = self._gateway.decide(self._broker.name, self.operation, None)
         try:
-            if again := [entry for entry in ready if entry.delivery.redelivered and not entry.tries]:
-                ready = await self._without_poison(ready, again)
-            ready = [entry for entry in ready if self._is_answerable(entry, routed=decision is not None)]
-            if ready and decision and decision.stage > Stage.SHADOW:
+            ready = await self._screening.passed(batch, decision and decision.stage)
+            if decision is None:
+                self._defer(ready)
+                ready = []
+            elif ready and decision.stage > Stage.SHADOW:
                 ready = await self._without_known(ready)
         except (NotKept, Lost):
             self._asked -= len(batch)
-            self._defer([entry for entry in batch if not entry.finished])
+            self._defer([entry for entry in batch if not (entry.finished or entry.leaving)])
             return
         self._asked -= len(batch) - len(ready)
         if ready:
             await self._gateway.answer([self._attempt(entry) for entry in ready], self._told)
         self._wake()
-
-    def _is_due(self, entry: Entry) -> bool:
-        """Whether a request is still to be answered; drops it where not."""
-        left = remaining(entry.delivery, self._broker.settings.age == "timestamp")
-        if not entry.delivery.alive:
-            entry.finish()
-        elif left is not None and left <= 0:
-            self._count("expired")
-            entry.delivery.reject()  # as the broker does with what expires: to the queue's dead letter exchange
-            entry.finish()
-        return not entry.finished
-
-    def _is_answerable(self, entry: Entry, *, routed: bool) -> bool:
-        """Whether the gateway is to answer; whom it cannot answer goes on as it came, or to the dead letters."""
-        foreign = entry.way is not None and entry.way.own and not self._allowed.fullmatch(entry.way.routing_key)
-        if routed and not foreign and (entry.way is not None or self._outgoing.forward is not None):
-            return True
-        if self._outgoing.forward:
-            self._outgoing.pass_on(entry, "reply_to" if foreign else "no_route")
-        elif routed:
-            self._outgoing.bury(
-                entry, "reply_to is not allowed" if foreign else "nobody wants an answer: it has no reply_to"
-            )
-        else:
-            self._defer([entry])
-        return False
-
-    async def _without_poison(self, ready: Sequence[Entry], again: Sequence[Entry]) -> list[Entry]:
-        """Without what has been delivered too often, and what nobody waits for any more. Raises Lost."""
-        gone: set[int] = set()
-        for entry in again:
-            if await self._deliveries(entry) >= self._broker.settings.deliveries:
-                self._outgoing.bury(entry, f"it was delivered {self._broker.settings.deliveries} times")
-                gone.add(id(entry))
-            elif entry.way and entry.way.direct and not await self._broker.lives(entry.way.routing_key):
-                self._count("caller_gone")
-                entry.end()
-                gone.add(id(entry))
-        return [entry for entry in ready if id(entry) not in gone]
-
-    async def _deliveries(self, entry: Entry) -> int:
-        """How often a request has been delivered: quorum queues count, for the others the store does."""
-        counted = (entry.delivery.properties.headers or {}).get("x-delivery-count")
-        if isinstance(counted, int):
-            return counted + 1
-        most = self._broker.settings.deliveries
-        for number in range(2, most):
-            if await self._gateway.once(f"amqp/{self._broker.name}/{number}", entry.name, 3600.0):
-                return number
-        return most
 
     async def _without_known(self, ready: Sequence[Entry]) -> list[Entry]:
         """Without what was answered before: that gets the same answer. Raises NotKept."""
@@ -299,4 +250,9 @@ class Intake:
     def _task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            self.failed(error)

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Mapping
-from typing import cast
 
 import pika
 
@@ -12,7 +11,7 @@ from adapters.amqp import dead
 from adapters.amqp.broker import Broker
 from adapters.amqp.config import Operation
 from adapters.amqp.consumer import Delivery
-from adapters.amqp.entry import Attempt, Entry, Way
+from adapters.amqp.entry import Attempt, Entry
 from adapters.amqp.forward import Forward
 from adapters.amqp.message import ROUTE, passed_on, remaining, traced
 from adapters.amqp.publisher import Letter, Returned
@@ -20,6 +19,7 @@ from gateway.contract import Gateway, Raw
 
 FIRST, LONGEST = 0.1, 10.0
 """Seconds before the same message is published again, doubled up to the longest and varied."""
+NOBODY = "nobody wants an answer: it has no reply_to"
 ANSWERED, RELAYED, PASSED, DEAD = "answered", "relayed", "passed", "dead"
 
 
@@ -50,7 +50,8 @@ class Outgoing:
         """An answer that is ours, to where the caller wants it."""
         if not entry.delivery.alive:
             return entry.finish()  # it is delivered again, and answered then
-        address = cast(Way, entry.way)
+        if (address := entry.way) is None:
+            return self.bury(entry, NOBODY)
         properties = pika.BasicProperties(
             content_type=answer.media or None, delivery_mode=2, correlation_id=address.correlation,
             priority=entry.delivery.properties.priority, timestamp=int(time.time()), app_id="understudy",
@@ -95,16 +96,17 @@ class Outgoing:
     ) -> None:
         """Publishes and, once that is confirmed, acknowledges; else tries again with the same message."""
         self._under_way += 1
+        entry.leaving = True
 
         def sent(done: "asyncio.Future[None]") -> None:
             self._under_way -= 1
             error = done.exception()
             if error is None:
-                self._count(event)
+                self.count(event)
             elif isinstance(error, Returned) and event in (ANSWERED, RELAYED) and entry.way and entry.way.own:
-                self._count("caller_gone")
+                self.count("caller_gone")
             else:
-                self._count("not_confirmed")
+                self.count("not_confirmed")
                 wait = pause * random.uniform(0.5, 1)  # noqa: S311 - jitter, nothing secret
                 asyncio.get_running_loop().call_later(wait, again)
                 return
@@ -120,5 +122,6 @@ class Outgoing:
 
         self._broker.publisher.send(letter).add_done_callback(sent)
 
-    def _count(self, event: str) -> None:
+    def count(self, event: str) -> None:
+        """Counts an event of the operation."""
         self._gateway.count(self._broker.name, self._operation, event)

@@ -40,10 +40,25 @@ class AmqpSource:
         """Reads until `stop` is set; then what is being answered is answered, and all else goes back to its queue.
 
         At least once: a request is acknowledged only when its answer, or the request itself in the worker's queue or
-        among the dead letters, is confirmed by the broker."""
+        among the dead letters, is confirmed by the broker. Raises a defect of ours, and then all is delivered again."""
         for link in (self._broker.writing, *([self._broker.reading] if self._intakes or self._taps else [])):
             link.start()
-        await stop.wait()
+        stopped = asyncio.ensure_future(stop.wait())
+        defects: list[BaseException] = []
+
+        def failed(error: BaseException) -> None:
+            defects.append(error)
+            stopped.cancel()
+
+        for intake in self._intakes:
+            intake.failed = failed
+        try:
+            await asyncio.wait([stopped])
+        finally:
+            stopped.cancel()
+        if defects:
+            await self._broker.close()
+            raise defects[0]
         await self._stop()
 
     async def _stop(self) -> None:

@@ -17,6 +17,8 @@ import pytest
 
 from gateway.cutover import in_cohort
 from gateway.examples.credit.applications import requests
+from tests.conftest import programs
+from tests.services import RABBITMQ
 
 CALLS = 120
 MARK = "DEMO_TEST_RUN"
@@ -139,6 +141,16 @@ def test_the_table_is_shared_with_the_batch_by_the_same_cohort(told: Mapping[str
         "off": 0, "shadow": 0, "canary": moved, "live": CALLS - kept
     }  # fmt: skip
     assert all(night["batch"] + night["gateway"] == CALLS and night["balanced"] for night in nights.values())
+
+
+def test_the_queue_is_shared_with_the_worker_by_the_same_cohort(told: Mapping[str, Any]) -> None:
+    programs(RABBITMQ)
+    shifts = {shift["stage"].split()[0]: shift for shift in told["queue"]["shifts"]}
+    moved, kept = len(cohort() - kept_with_the_incumbent()), len(kept_with_the_incumbent())
+    assert {stage: shift["candidate"] for stage, shift in shifts.items()} == {
+        "off": 0, "shadow": 0, "canary": moved, "live": CALLS - kept
+    }  # fmt: skip
+    assert all(shift["worker"] + shift["candidate"] == CALLS and shift["balanced"] for shift in shifts.values())
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

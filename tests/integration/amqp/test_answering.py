@@ -9,6 +9,7 @@ from typing import Any
 import pika
 import pytest
 
+from adapters.amqp.screening import Screening
 from gateway import assembly
 from gateway.config import parse
 from gateway.contract import Buries, DeadLetter, Erased, Erases
@@ -279,3 +280,53 @@ def test_the_dead_letters_of_one_person_are_erased_and_those_nobody_can_read_are
     assert (list(erased.removed), len(erased.left)) == (["2 dead letters removed"], 1)
     until(lambda: depth(case.node, DEAD) == 2, "the others to stay")
     assert sorted(one.body for one in letters(case, text)) == sorted([request(2).replace(b"500", b'"none"'), b"c1 {"])
+
+
+def test_requests_without_a_name_that_are_all_alike_are_each_answered_though_delivered_again(case: Case) -> None:
+    """As after a lost connection: none of them is taken for another that was delivered too often."""
+    queue, out = case.queue("requests"), case.queue("out")
+    caller = case.caller()
+    for _ in range(40):
+        caller.send(queue, request(1), reply_to="")
+    until(lambda: depth(case.node, queue) == 40, "the requests")
+    with channel(case.node) as one:
+        assert all(_taken(one, queue) for _ in range(40)), "and none acknowledged: all come back"
+    gateway = case.gateway(
+        case.text(case.settings({"queue": queue, "answer": {"routing_key": out}}, deliveries=5), "live")
+    )
+    until(lambda: depth(case.node, out) == 40, "the answers")
+    assert depth(case.node, DEAD) == 0 and gateway.events()["answered"] == 40
+
+
+def test_a_request_that_waits_for_the_model_is_not_counted_as_delivered_again(case: Case) -> None:
+    queue = case.queue("requests")
+    caller = case.caller()
+    named = caller.send(queue, request(1))
+    with channel(case.node) as one:
+        until(lambda: _taken(one, queue), "its first delivery")
+    settings = case.settings({"queue": queue}, deliveries=5)
+    gateway = case.gateway(case.text(settings, "live", model="raising", accept="raising:1"))
+    until(lambda: gateway.events().get("failed:ModelUnavailable", 0) >= 5, "five tries")
+    gateway.end()
+    assert depth(case.node, DEAD) == 0
+    case.gateway(case.text(settings, "live"))
+    caller.wait([named])
+
+
+def test_a_defect_of_ours_ends_the_source_and_everything_is_delivered_again(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = case.queue("requests")
+    text = case.text(case.settings({"queue": queue}), "live")
+    gateway = case.gateway(text)
+    caller = case.caller()
+    caller.ask(queue, request(1))
+    with monkeypatch.context() as broken:
+        broken.setattr(Screening, "is_due", lambda *_: 1 / 0)
+        named = caller.send(queue, request(2))
+        until(lambda: gateway.inside.sources[0].done(), "the source to end")
+    assert isinstance(gateway.inside.sources[0].exception(), ZeroDivisionError)
+    gateway.inside.sources.clear()  # the worker process would have ended with it
+    gateway.end()
+    case.gateway(text)
+    caller.wait([named])

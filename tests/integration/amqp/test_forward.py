@@ -237,3 +237,14 @@ def test_a_killed_broker_loses_nothing_on_the_way_to_the_worker_and_back(case: C
     bodies = [one.body for one in again.wait(named, 60)]
     assert bodies == [decided(request(at)) for at in range(500)]
     print(f"{len(worker.seen) - 500} requests reached the worker twice")
+
+
+def test_in_live_what_wants_no_answer_is_the_workers(case: Case) -> None:
+    old = case.queue("old")
+    operation = forwarding(case, old)
+    worker = case.worker(old)
+    gateway = case.gateway(case.text(case.settings(operation), "live"))
+    case.caller().send(str(operation["queue"]), request(1), reply_to="")
+    until(lambda: len(worker.seen) == 1, "the request")
+    until(lambda: gateway.ledger().get("not_observable:no_reply_to") == 1, "it to be counted")
+    assert depth(case.node, DEAD) == 0

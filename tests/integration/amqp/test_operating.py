@@ -216,6 +216,7 @@ def test_a_broker_that_takes_nothing_for_now_pauses_reading_and_loses_nothing(ca
     assert other.events() is not None
 
 
+@pytest.mark.long
 def test_heartbeats_go_on_while_reading_rests(case: Case) -> None:
     """More than three seconds at a heartbeat of one: the connection lasts, and nothing is delivered twice."""
     old = case.queue("old")
