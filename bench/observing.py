@@ -4,7 +4,7 @@
 call, all in: reading, decoding, mapping, asking the model, comparing, recording, adding up, writing to SQLite. And a
 worker takes at most 5 % more CPU a call in stage shadow than in stage off, where nothing is observed.
 
-Both stages get the same rate, a third of off's peak, in turns: a busier worker handles more calls in one round of its
+Both stages get the same rate, a sixth of off's peak, in turns: a busier worker handles more calls in one round of its
 event loop, so only equal rates compare. CPU is that of all threads of a process, up to the moment at which not one
 call is undecided.
 """
@@ -25,7 +25,7 @@ from gateway.edit import Value
 from models.credit.train import train
 
 AREA = "observing"
-CASE = "the loan message, a third of off's peak"
+CASE = "the loan message, a sixth of off's peak"
 ROUNDS = 8
 SECONDS = 3.0
 CONNECTIONS = 16
@@ -91,7 +91,7 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
         changes: dict[Place, Value] = {("models", "credit", "home"): "bentoml", ("routes", rig.ROUTE, "stage"): "off"}
         bench = Bench(stack.enter_context(rig.served(folder, changes, environment)), generator, seconds)
         bench.warm()
-        rate = bench.peak() / 3
+        rate = bench.peak() / 6
         for _ in range(rounds):
             bench.compare(rate)
     return _figures(bench)

@@ -29,7 +29,7 @@ from gateway.store.engine import connect
 PATH = "/soap/loans"
 ROUTE = "loan_decision"
 _SERVE = "from gateway.cli import app; app()"
-_DEADLINE = 30.0
+_DEADLINE = 120.0
 
 
 @cache
