@@ -1,8 +1,8 @@
 """What a whole call costs in stage live: the gateway with a constant model against the same service written by hand.
 
-`python -m bench.live` prints the figures as JSON. Goal: at most twice the CPU of Starlette with lxml. A figure's CPU is
-that of the process that answers, the gateway's worker, which also hands every call to the observer; the observer's own
-stands in a line of its own.
+`python -m bench.live` prints the figures as JSON. Goals: at most twice, then one and a half times the CPU of Starlette
+with lxml. A figure's CPU is that of the process that answers, the gateway's worker, which also hands every call to the
+observer; the observer's own stands in a line of its own.
 """
 
 import json
@@ -21,7 +21,7 @@ from bench.load import Generator, Order
 
 AREA = "live"
 CASE = "whole call, constant model"
-GOAL = 2.0
+GOALS = (2.0, 1.5)
 ROUNDS = 9
 SECONDS = 1.0
 CONNECTIONS = 8
@@ -74,7 +74,7 @@ def _figures(found: dict[str, list[Round]]) -> dict[str, Any]:
         ours.cpu_us("worker-0") / peer.cpu_us("worker-0")
         for ours, peer in zip(found[OURS], found[PEER], strict=True)
     ]  # fmt: skip
-    return {"results": results, "ratios": [ratio(AREA, f"{CASE}: CPU", PEER, shares, most=GOAL)]}
+    return {"results": results, "ratios": [ratio(AREA, f"{CASE}: CPU", PEER, shares, most=goal) for goal in GOALS]}
 
 
 if __name__ == "__main__":
