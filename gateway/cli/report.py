@@ -8,6 +8,7 @@ from gateway import assembly
 from gateway.cli import console
 from gateway.cli.standing import caps_of, opened, reached, route_of, standings, table_of
 from gateway.config import Loaded
+from gateway.contract import ConfigError
 from gateway.lookout import leading
 from gateway.report.figures import Standing, figures
 from gateway.table import Bound
@@ -20,22 +21,31 @@ def report(path: Path, route: str, as_json: bool, html: Path | None) -> None:
     allowed = caps_of(engine)
     stood, problems = standings(loaded, allowed)
     one = stood[route]
+    # Without its model, or with another problem of the configuration, a route still has a report.
+    about, data = ({}, "") if problems else _about(loaded, one.settings.candidate)
+    bound = None if problems else _furthest(loaded, route)
     standing = Standing(
         str(one.settings.stage), float(one.settings.percent), None if one.in_force is None else str(one.in_force),
-        one.reasons, one.tag, problems, *_about(loaded, one.settings.candidate),
-        bound=None if problems else _furthest(loaded, route), allowed=allowed,
+        one.reasons, one.tag, problems, about, data, bound, allowed,
     )  # fmt: skip
     told = figures(loaded, engine, route, standing)
     engine.dispose()
     if html is not None:
-        from gateway.report.page import page
-
-        html.write_text(page(told))
-        console.line(f"{html}: the report of {route}; audit head {told['audit_head']}")
+        _write(html, told)
     elif as_json:
         console.print_json(told)
     else:
         _print(told)
+
+
+def _write(file: Path, told: Mapping[str, Any]) -> None:
+    from gateway.report.page import page
+
+    try:
+        file.write_text(page(told), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"--html {file}: cannot be written: {error.strerror}") from error
+    console.line(f"{file}: the report of {told['route']}; audit head {told['audit_head']}")
 
 
 def _furthest(loaded: Loaded, route: str) -> Bound | None:

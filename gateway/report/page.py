@@ -44,7 +44,7 @@ def _template() -> Template:
 
 
 def _text(name: str) -> str:
-    return files(__package__).joinpath(name).read_text()
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def percent(value: float | None, places: int = 2) -> str:

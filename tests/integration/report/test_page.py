@@ -128,3 +128,24 @@ def test_a_route_of_which_nothing_is_known_has_a_page_too(tmp_path: Path) -> Non
     assert outline.drawings == [] and "Nothing has been compared yet." in " ".join(outline.words)
     told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert (told["agreement"]["rate"], told["scores"], told["drift"]) == (None, {}, {"inputs": [], "scores": []})
+
+
+def test_without_its_model_a_route_still_has_a_report(folder: Path, tmp_path: Path) -> None:
+    other, file = tmp_path / "understudy.yaml", tmp_path / "report.html"
+    written = (
+        (folder / "understudy.yaml").read_text().replace("sqlite:///understudy.db", f"sqlite:///{folder}/understudy.db")
+    )
+    other.write_text(
+        written.replace('{type: python, call: "tests.models:with_a_card"}', '{type: bentoml, tag: "gone:1"}')
+    )
+    ran = CliRunner().invoke(app, ["report", "loan", "--config", str(other), "--html", str(file)])
+    assert ran.exit_code == 0, ran.output
+    words = " ".join(outlined(file.read_text()).words)
+    assert "there is no model gone:1" in words and "The model carries no card." in words
+    assert "The route has no guard, or is off." in words
+
+
+def test_a_file_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) -> None:
+    words = ["report", "loan", "--config", str(folder / "understudy.yaml"), "--html", str(tmp_path / "none" / "a.html")]
+    ran = CliRunner().invoke(app, words)
+    assert (ran.exit_code, "cannot be written" in ran.output) == (2, True)
