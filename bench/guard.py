@@ -71,7 +71,7 @@ def _table(columns: Sequence[str], rows: Sequence[Row]) -> str:
 def _curve(found: Sequence[int | None]) -> Sequence[tuple[float, float]]:
     """The share of the runs that was held after so many keys."""
     held = sorted(one for one in found if one is not None)
-    return [(10, 0.0), *((key, rank / len(found)) for rank, key in enumerate(held, 1))]
+    return [(1, 0.0), *((key, rank / len(found)) for rank, key in enumerate(held, 1))]
 
 
 def main() -> None:
