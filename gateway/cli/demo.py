@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from gateway.cli import demo_database, demo_queue
 from gateway.cli.demo_figures import Act, booked, confusions, settled
+from gateway.cli.demo_guard import play_bad_model
 from gateway.cli.demo_rounds import Heard, Request, play
 from gateway.cli.demo_system import System, workplace
 from gateway.cli.demo_tables import Screen, acts, disagreement, judged, kept_promises
@@ -79,6 +80,8 @@ class _Performance:
             if self._queued:
                 told["queue"] = demo_queue.play(self._out, self._system, engine, self._applications)
                 told["ok"] &= told["queue"]["ok"]
+            told["guard"] = play_bad_model(self._out, self._system, engine, self._applications, self._own)
+            told["ok"] &= bool(told["guard"]["ok"])
             return told
         finally:
             engine.dispose()

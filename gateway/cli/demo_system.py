@@ -115,6 +115,11 @@ class System:
         self._write(stage, percent)
         self._until("gateway", MOVE, lambda: self._serves(self._version()))
 
+    def rewrite(self, text: str) -> None:
+        """Replaces the configuration whole, and returns once every process of the gateway serves it."""
+        self._replace(text)
+        self._until("gateway", MOVE, lambda: self._serves(self._version()))
+
     def legacy_calls(self) -> int:
         """How often the legacy service itself says that it has scored a loan."""
         return int(json.loads(_fetch(self.legacy, "/counts")).get("ScoreLoan", 0))
@@ -123,8 +128,11 @@ class System:
         changes: Mapping[tuple[str | int, ...], str | Decimal] = {
             ("routes", ROUTE, "stage"): stage, ("routes", ROUTE, "percent"): Decimal(percent),
         }  # fmt: skip
+        self._replace(edit(self.configuration.read_text(), changes))
+
+    def _replace(self, text: str) -> None:
         draft = self.folder / "understudy.yaml.new"
-        draft.write_text(edit(self.configuration.read_text(), changes))
+        draft.write_text(text)
         draft.replace(self.configuration)
 
     def _version(self) -> str:

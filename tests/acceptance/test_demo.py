@@ -153,6 +153,13 @@ def test_the_queue_is_shared_with_the_worker_by_the_same_cohort(told: Mapping[st
     assert all(shift["worker"] + shift["candidate"] == CALLS and shift["balanced"] for shift in shifts.values())
 
 
+def test_a_bad_model_is_held_by_the_guard_and_everybody_is_legacys_again(told: Mapping[str, Any]) -> None:
+    guard = told["guard"]
+    assert guard["reason"].startswith("disagreement: ") and "proven to be above the limit of 50 %" in guard["reason"]
+    assert 0 < guard["answered"] < guard["sent"] <= CALLS
+    assert guard["identical"] == guard["after"] == min(CALLS, 100) and guard["balanced"]
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demonstration_leaves_nothing_running(
     told: Mapping[str, Any], place: Path, tmp_path: Path, sign: signal.Signals
