@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import exists as present
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSON
 
 from adapters.database.dialect import among, chunk
@@ -51,7 +52,7 @@ def set_rows(
     if dialect not in RETURNING:
         rows = [row for row in rows if row[0] in there]
     kinds = [(f"k{at}", one.type) for at, one in enumerate(key)]
-    kinds += [(f"v{at}", table.c[name].type) for at, name in enumerate(names)]
+    kinds += [(f"v{at}", _carried(dialect, table.c[name].type)) for at, name in enumerate(names)]
     given, carried = _given(dialect, kinds, rows)
     if given is not None:
         same = and_(*(one == given.c[f"k{at}"] for at, one in enumerate(key)))
@@ -88,7 +89,7 @@ def add_rows(
     table = key[0].table
     columns = [*(one.name for one in key), *names]
     kinds = [(f"k{at}", one.type) for at, one in enumerate(key)]
-    kinds += [(f"v{at}", table.c[name].type) for at, name in enumerate(names)]
+    kinds += [(f"v{at}", _carried(dialect, table.c[name].type)) for at, name in enumerate(names)]
     given, carried = _given(dialect, kinds, rows)
     if given is not None:
         same = and_(*(one == given.c[f"k{at}"] for at, one in enumerate(key)))
@@ -127,9 +128,20 @@ def _given(dialect: str, kinds: "Names", rows: Rows) -> tuple[FromClause | None,
     if (given := bulk(dialect, kinds)) is None or len(rows) == 1:
         return None, ""
     try:
-        return given, packed([(*key, *values) for key, values in rows])
+        return given, packed([(*key, *map(_counted, values)) for key, values in rows])
     except TypeError:
         return None, ""
+
+
+def _carried(dialect: str, kind: types.TypeEngine[Any]) -> types.TypeEngine[Any]:
+    """How a value travels: as text where JSON_TABLE would cut it to the column's type in silence. Assigning the text to
+    the column then fails as it should."""
+    return LONGTEXT() if dialect in ("mysql", "mariadb") else kind
+
+
+def _counted(value: Any) -> Any:
+    """A truth as the number that every database takes for it."""
+    return int(value) if isinstance(value, bool) else value
 
 
 def _named(row: tuple[Key, Sequence[Any]]) -> dict[str, Any]:
@@ -186,13 +198,9 @@ def _mariadb(columns: Names) -> FromClause:
 
 
 def _json_type(kind: types.TypeEngine[Any]) -> types.TypeEngine[Any]:
-    """A type that JSON_TABLE knows: texts without length, enumerations and JSON are read as long texts."""
-    if isinstance(kind, types.Enum):
-        return types.String(255)
-    if isinstance(kind, types.String) and (kind.length is None or kind.length > 4000):
-        return types.String(4000)
-    if isinstance(kind, types.JSON):
-        return types.String(4000)
+    """A type for JSON_TABLE: any text without a length, since it would be cut to that in silence."""
+    if isinstance(kind, types.String | types.JSON):  # an Enum is a String
+        return LONGTEXT(collation=getattr(kind, "collation", None))
     return kind
 
 

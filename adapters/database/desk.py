@@ -237,8 +237,8 @@ class Desk:
         try:
             with connection.begin_nested():
                 return self.place.write(connection, answers)
-        except (RowRefused, exc.DBAPIError) as error:
-            if isinstance(error, exc.DBAPIError) and not refused(error):
+        except (RowRefused, exc.StatementError) as error:
+            if isinstance(error, exc.StatementError) and not refused(error):
                 raise
             if len(answers) == 1:
                 [key] = answers

@@ -103,16 +103,20 @@ def translated() -> Iterator[None]:
     """Turns the driver's errors into ours."""
     try:
         yield
-    except exc.DBAPIError as error:
+    except exc.StatementError as error:
         if refused(error):
             raise RowRefused(f"{type(error.orig).__name__}: {error.orig}") from error
         raise DatabaseDown(f"the database does not do it: {type(error.orig).__name__}: {error.orig}") from error
     except exc.TimeoutError as error:
         raise DatabaseDown("the database does not answer: no connection became free in time") from error
+    except exc.SQLAlchemyError as error:
+        raise DatabaseDown(f"the database does not do it: {type(error).__name__}: {error}") from error
 
 
-def refused(error: exc.DBAPIError) -> bool:
+def refused(error: exc.StatementError) -> bool:
     """Whether the error is about the values, so that the same transaction without them may succeed."""
+    if not isinstance(error, exc.DBAPIError):
+        return True  # a value that cannot even be bound as its column's type
     if error.connection_invalidated:
         return False
     if isinstance(error, exc.DataError | exc.IntegrityError):

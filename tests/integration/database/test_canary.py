@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from adapters.database.schedule import utc
@@ -49,6 +50,7 @@ def test_the_cohorts_rows_are_answered_and_the_rest_is_watched_until_the_batch_c
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 def test_one_percent_is_found_among_many_that_stay_and_nothing_is_read_again_and_again(
     legacy: Legacy, tmp_path: Path
 ) -> None:
@@ -96,6 +98,7 @@ def test_a_status_keeps_the_batch_off_and_failed_rows_are_given_back(legacy: Leg
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["sqlite"], indirect=True)
 def test_a_hold_gives_everything_to_the_batch_at_once(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
         legacy.claims(settings(legacy, batch=BATCH))
@@ -111,6 +114,7 @@ def test_a_hold_gives_everything_to_the_batch_at_once(legacy: Legacy, tmp_path: 
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["sqlite"], indirect=True)
 def test_nothing_is_claimed_in_the_batches_window(legacy: Legacy, tmp_path: Path) -> None:
     now = utc()
     around = {"from": f"{now - timedelta(minutes=5):%H:%M}", "to": f"{now + timedelta(minutes=5):%H:%M}"}

@@ -1,10 +1,13 @@
 """The candidate answers rows: on SQLite, PostgreSQL and MariaDB; every row once, the bad ones by themselves."""
 
 import asyncio
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from adapters.database.desk import Desk
+from adapters.database.work import Ended
 from tests.inprocess import running
 from tests.integration.database.configured import adapter, config, settings
 from tests.integration.database.legacy_tables import Legacy, verdicts
@@ -76,3 +79,35 @@ def test_several_pollers_share_the_rows(legacy: Legacy, tmp_path: Path, pollers:
     for name in "ab":
         (tmp_path / name).mkdir()
     asyncio.run(case())
+
+
+def test_an_answer_that_the_database_refuses_costs_no_other_its_answer(legacy: Legacy) -> None:
+    """One is too long, or has no room in its column's type; with 40 others it is found by halving."""
+    typed = settings(legacy)
+    legacy.claims(typed)
+    legacy.apply(range(1, 42))
+    if legacy.engine.dialect.name == "sqlite":  # where any text fits anywhere, a trigger refuses it
+        with legacy.engine.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER strict BEFORE UPDATE ON loans WHEN length(NEW.decision) > 1"
+                " BEGIN SELECT RAISE(ABORT, 'too long'); END"
+            )
+    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    taken = desk.claim(100)
+    answers = {row.key: {"decision": "much too long" if row.key == (17,) else "A"} for row in taken.rows}
+    assert desk.answer(taken, Ended(answers)) == (40, [])
+    assert legacy.states() == {"DONE": 40, "ERROR": 1}
+    [lost] = legacy.side()
+    assert (lost["id"], lost["us_state"]) == (17, "error") and "long" in lost["us_error"].lower()
+
+
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
+def test_a_number_without_room_in_its_column_is_refused_and_never_cut(legacy: Legacy) -> None:
+    typed = settings(legacy)
+    legacy.claims(typed)
+    legacy.apply(range(1, 10))
+    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    taken = desk.claim(100)
+    answers = {row.key: {"score": Decimal("99999999.9") if row.key == (3,) else Decimal("5.5")} for row in taken.rows}
+    assert desk.answer(taken, Ended(answers)) == (8, [])
+    assert {row["score"] for row in legacy.rows()} == {Decimal("5.5"), None}

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from sqlalchemy import event, insert
 
 from gateway.store import queries
@@ -51,6 +52,7 @@ def test_the_shadow_writes_nothing_at_all(legacy: Legacy, tmp_path: Path) -> Non
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 def test_answers_written_while_nobody_watched_are_joined_after_a_restart(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
         legacy.apply(range(1, 251))
@@ -64,6 +66,7 @@ def test_answers_written_while_nobody_watched_are_joined_after_a_restart(legacy:
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["mariadb"], indirect=True)
 def test_late_answers_and_rows_that_vanish_are_told_apart(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
         legacy.apply([1, 2])
@@ -78,6 +81,7 @@ def test_late_answers_and_rows_that_vanish_are_told_apart(legacy: Legacy, tmp_pa
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 def test_answers_of_a_result_table_are_joined_by_its_key(legacy: Legacy, tmp_path: Path) -> None:
     find = {"result": {"table": "verdicts", "key": {"id": "loan"}}}
 
@@ -95,6 +99,7 @@ def test_answers_of_a_result_table_are_joined_by_its_key(legacy: Legacy, tmp_pat
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["sqlite"], indirect=True)
 def test_off_reads_nothing_into_the_ledger_unless_it_is_to_record(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
         legacy.apply(range(1, 11))

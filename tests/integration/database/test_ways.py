@@ -84,6 +84,7 @@ def test_a_stored_procedure_takes_the_answers(legacy: Legacy, tmp_path: Path) ->
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["sqlite", "mariadb"], indirect=True)
 def test_a_query_answers_a_route_whose_callers_speak_another_protocol(legacy: Legacy, tmp_path: Path) -> None:
     """Memory's JSON callers get what the database says, in their own format."""
     query = {"sql": "SELECT CASE WHEN :id = 'n7' THEN 'R' ELSE 'A' END AS decision, 17.5 AS score"}
@@ -114,6 +115,7 @@ def test_a_query_answers_a_route_whose_callers_speak_another_protocol(legacy: Le
     asyncio.run(case())
 
 
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 def test_a_column_may_hold_a_message(legacy: Legacy, tmp_path: Path) -> None:
     values = adapter(legacy, formats={"note": "json"})
 
