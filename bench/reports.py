@@ -7,6 +7,7 @@ the example's shape, and by the store's own code with their sums and evidence.
 
 import json
 import os
+import re
 import statistics
 import tempfile
 import time
@@ -42,6 +43,8 @@ MINUTES = 1440
 SOURCE = "loans_soap/ScoreLoan"
 CHUNK = 5000
 SEED = 7
+CONSTANT = re.compile(r"^models:\n.*?^(?=\S)", re.MULTILINE | re.DOTALL)
+"""The section that names the trained model, which a report of the store does not need."""
 
 
 @dataclass(slots=True)
@@ -129,10 +132,9 @@ def run(few: int = FEW, many: int = MANY, rounds: int = ROUNDS) -> dict[str, Any
 
 
 def _filled(folder: Path, url: str | None, count: int) -> Filled:
-    path = rig.example(folder)
-    if url:
-        path.write_text(path.read_text().replace("${UNDERSTUDY_STORE:-sqlite:///.understudy/understudy.db}", url))
-    store = url or "sqlite:///.understudy/understudy.db"
+    path, store = rig.example(folder), url or "sqlite:///.understudy/understudy.db"
+    text = path.read_text().replace("${UNDERSTUDY_STORE:-sqlite:///.understudy/understudy.db}", store)
+    path.write_text(CONSTANT.sub('models:\n  credit: {type: python, call: "models.local:constant"}\n\n', text))
     migrate(store, folder)
     engine = connect(store, folder, patience=600)
     fill(engine, count)
