@@ -1,7 +1,5 @@
 """Child processes: started from lists, ended with the parent, restarted with back-off."""
 
-import ctypes
-import os
 import signal
 import socket
 import subprocess
@@ -13,26 +11,13 @@ import orjson
 import structlog
 
 from gateway.control import Orders
+from gateway.parent import ends_with_parent
 from gateway.watch import Watch
 
 log = structlog.get_logger()
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 SHORTEST, LONGEST, STEADY = 0.1, 10.0, 10.0
 """Seconds of back-off before a restart, and of life after which a child counts as steady."""
-
-
-def ends_with_parent(sign: signal.Signals) -> Callable[[], None]:
-    """What a child runs before its program: the kernel sends it `sign` when its parent is gone, however that came."""
-    parent = os.getpid()
-
-    def set_up() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, sign)
-        if os.getppid() != parent:
-            os._exit(1)  # the parent died before the kernel had been told
-
-    return set_up
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from sqlalchemy import Engine
 from gateway.contract import ConfigError, UnderstudyError
 from gateway.edit import edit
 from gateway.examples.credit.prepare import ROUTE
-from gateway.process import ends_with_parent
+from gateway.parent import ends_with_parent
 from gateway.store.engine import connect
 
 EXAMPLE = "gateway.examples.credit"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from gateway.parent import ends_with_parent
+
 PATIENCE = 60.0
 """Seconds that a node may take to start, or to stop; only a broken one takes them."""
 PROGRAM = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -33,7 +35,9 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts the node in its folder; returns when it takes connections. Raises RuntimeError with its log."""
+        """Starts the node in its folder; returns when it takes connections. It ends with this thread.
+
+        Raises RuntimeError with its log."""
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "rabbitmq.conf").write_text(self.settings)
@@ -41,7 +45,7 @@ class Broker:
         with (folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self.program)], env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=folder, start_new_session=True,
+                cwd=folder, preexec_fn=ends_with_parent(signal.SIGTERM), start_new_session=True,
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
