@@ -139,7 +139,7 @@ def _stand(standing: Standing, sources: Sequence[Bound], caps: Caps) -> None:
         name, stage = f"{bound.source}/{bound.operation}", bound.stage(caps)
         standing.sources[name] = stage
         standing.in_force = max(stage, standing.in_force or Stage.OFF)
-        if stage < standing.settings.stage:
+        if stage < standing.settings.stage or bound.level(caps) < bound.unplanned():
             standing.reasons += [why for why in _why(bound, name, caps) if why not in standing.reasons]
 
 
@@ -148,6 +148,8 @@ def _why(bound: Bound, name: str, caps: Caps) -> Sequence[str]:
     why = [f"{name} goes no further than {bound.ceiling}"] if bound.ceiling < wanted else []
     if wanted > Stage.SHADOW and (reason := caps.reason(bound.route)):
         why.append(f"held: {reason}" if caps.known else reason)
+    if bound.settings.plan and (planned := caps.planned(bound.route)) is not None:
+        why.append(f"its plan is at {planned:f} %; `understudy plan {bound.route}` says what it waits for")
     if wanted > Stage.SHADOW and not tag:
         why.append("the model's tag is not known, so nothing says that it is accepted")
     elif wanted > Stage.SHADOW and accept != tag:

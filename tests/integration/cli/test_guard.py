@@ -135,6 +135,7 @@ def test_plan_shows_the_steps_and_what_the_next_one_waits_for(run: Run, path: Pa
     assert f"{tomorrow:%Y-%m-%d}" in shown or f"{tomorrow - timedelta(minutes=5):%Y-%m-%d}" in shown
     status = json.loads(run("status", "--json").stdout)["routes"][ROUTE]
     assert status["in_force"] == "canary"
+    assert status["reasons"] == [f"its plan is at 5 %; `understudy plan {ROUTE}` says what it waits for"]
 
 
 def test_approve_lets_the_step_pass_and_is_audited(run: Run, path: Path, engine: Engine) -> None:
