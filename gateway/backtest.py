@@ -1,7 +1,7 @@
 """When a guard would have acted on what was recorded, and who would have been affected until then. Pure.
 
-It looks once a minute of the recorded time. Coverage and counters are not judged: records do not tell of calls that
-left none."""
+It looks once a minute of the recorded time. Coverage, counters and decisions are not judged: records do not tell of
+calls that left none, nor are they summed by day."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping

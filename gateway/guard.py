@@ -3,7 +3,7 @@
 Rates are proven by business key, from the epoch's start, whoever looks how often (`proof`); errors and latency are
 watched by burn rates over a fast and a slow window, and of them no confidence is claimed."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +17,8 @@ from gateway.statistics.rates import sequence
 
 ASSUMED = 0.5
 """How much days are taken to vary where nothing is known of them."""
+FEW = 100
+"""Records below which nothing is said of how decisions are shared out."""
 ENOUGH_DAYS = 5
 """Days from which on their variation is measured."""
 NOT_COMPARED = frozenset(("dropped", "timed_out", "failed", "undecodable", "orphan", "lost"))
@@ -57,6 +59,8 @@ class Facts:
     ledger: Mapping[str, int] = field(default_factory=dict)
     windows: Mapping[float, Window] = field(default_factory=dict)
     """By length in seconds, each that `spans` asks for."""
+    decisions: Mapping[str, Mapping[tuple[str, str], int]] = field(default_factory=dict)
+    """By answer field, over the last day: records by what incumbent and candidate said."""
 
 
 @dataclass(slots=True)
@@ -94,7 +98,12 @@ def take(guard: Guard, memory: Memory, units: Sequence[Unit], most: float = 1.0)
 
 def judge(guard: Guard, memory: Memory, facts: Facts, most: float = 1.0) -> Judgement:
     """What follows from all that is known."""
-    findings = [*_watched(guard, facts), *_counted(guard, facts), *_proven(guard, memory, facts, most)]
+    findings = [
+        *_watched(guard, facts),
+        *_counted(guard, facts),
+        *_shifted(guard, facts),
+        *_proven(guard, memory, facts, most),
+    ]
     findings.sort(key=lambda finding: -finding.outcome)
     outcome = findings[0].outcome if findings else Outcome.UNDECIDED
     open_ = [finding for finding in findings if finding.outcome is Outcome.UNDECIDED]
@@ -169,6 +178,25 @@ def _short(guard: Guard, facts: Facts) -> Finding | None:
         return None
     told = f"{compared:,} of {compared + missed:,} calls were compared, less than {guard.coverage:.0%}"
     return Finding("coverage", Outcome.UNDECIDED, f"{told}: nothing is said of the others")
+
+
+def _shifted(guard: Guard, facts: Facts) -> Iterator[Finding]:
+    """Whether the candidate decides otherwise on the whole, however single calls agree."""
+    for name, limit in guard.decisions.items():
+        pairs = facts.decisions.get(name, {})
+        if (total := sum(pairs.values())) < FEW:
+            told = f"shift of {name}: {total} records in a day are too few to say anything"
+            yield Finding(f"shift of {name}", Outcome.PROMOTE, told, None, limit, total)
+            continue
+        shifts: Counter[str] = Counter()
+        for (theirs, ours), count in pairs.items():
+            shifts.update({ours: count})
+            shifts.subtract({theirs: count})
+        value, most = max(shifts.items(), key=lambda one: abs(one[1]))
+        told = f"shift of {name}: the candidate says {value} for {_percent(abs(most) / total)} "
+        told += f"{'more' if most > 0 else 'less'} of {total:,} records than the incumbent, limit {_percent(limit)}"
+        outcome = Outcome.HOLD if abs(most) > limit * total else Outcome.PROMOTE
+        yield Finding(f"shift of {name}", outcome, told, abs(most) / total, limit, total)
 
 
 def _counted(guard: Guard, facts: Facts) -> Iterator[Finding]:

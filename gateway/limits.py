@@ -48,6 +48,9 @@ class Guard(Settings):
     cost: float | None = Field(None, gt=0)
     """What disagreement may cost a call on average, in the currency of the route's `cost`, whose `at_most` it needs:
     only what is bounded can be proven."""
+    decisions: dict[str, Limit] = {}
+    """By answer field of few values: how far the share of a value may be from the incumbent's over the last day. It
+    keeps a plan from going up, and takes nobody back."""
     errors: Burn | None = None
     latency: Slow | None = None
     counters: dict[str, int] = {}

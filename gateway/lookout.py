@@ -139,7 +139,10 @@ def observe(engine: Engine, bound: Bound, allowed: Caps, *, kept: bool) -> Seen:
         state.arrival = units[-1].arrival if units else state.arrival
         if len(units) < PAGE:
             break
-    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), _windows(engine, bound.route, guard, begun))
+    day = begun.now - timedelta(days=1)
+    shared = guards.decisions(engine, bound.route, begun.id, day) if guard.decisions else {}
+    windows = _windows(engine, bound.route, guard, begun)
+    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), windows, shared)
     judgement = judge(guard, state.memory, facts, most)
     news = (str(judgement.outcome), judgement.reason) != (state.said, state.reason)
     first = kept and (news or state.arrival > known) and guards.keep(engine, state, judgement)

@@ -184,6 +184,9 @@ def _unguarded(route: Route) -> list[str]:
         for name in guard.fields if name.partition(".")[0] not in answers
     ]  # fmt: skip
     wrong += [
+        f"decisions.{name}: {unknown('answer field', name, answers)}" for name in guard.decisions if name not in answers
+    ]
+    wrong += [
         f"segments.{name}: {unknown('segment', name, route.segments)}"
         for name in guard.segments if name.partition(":")[0] not in route.segments
     ]  # fmt: skip

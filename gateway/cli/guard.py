@@ -126,4 +126,6 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         else:
             console.line(f"  would not have rolled back; at its end: {one['outcome']}: {one['reason']}")
             console.line(f"  the candidate answered {one['affected_calls']:,} calls of {one['affected_keys']:,} keys")
-    console.line("looked at once a minute; coverage and counters are not judged, and what was removed is not known")
+    console.line(
+        "looked at once a minute; coverage, counters and decisions are not judged, and what was removed is not known"
+    )

@@ -1,6 +1,7 @@
 """What guards remember between two looks, and their trips. Any replica may look; only one look of a moment counts."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -115,6 +116,19 @@ def minutes(engine: Engine, route: str, number: int, since: datetime) -> Sequenc
     mine = (rollup.c.route == route) & (rollup.c.epoch == number) & (rollup.c.minute >= since)
     with reading(engine) as connection:
         return [(row.minute, rollups.read(row)) for row in connection.execute(select(rollup).where(mine))]
+
+
+def decisions(engine: Engine, route: str, number: int, since: datetime) -> dict[str, Counter[tuple[str, str]]]:
+    """By answer field: records of the epoch since then by what incumbent and candidate said. Raises StoreDown."""
+    mine = (rollup.c.route == route) & (rollup.c.epoch == number) & (rollup.c.minute >= since)
+    found: dict[str, Counter[tuple[str, str]]] = {}
+    with reading(engine) as connection:
+        for written in connection.execute(select(rollup.c.pairs).where(mine)).scalars():
+            for name, pairs in json.loads(written).items():
+                sums = found.setdefault(name, Counter())
+                for theirs, ours, (records, _) in pairs:
+                    sums[str(theirs), str(ours)] += records
+    return found
 
 
 def _record(row: Row[Any], keyed: bool) -> Record:

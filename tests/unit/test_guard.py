@@ -157,6 +157,17 @@ def test_a_counter_of_the_ledger_trips_above_its_limit() -> None:
             assert said(limits, [], Facts(timedelta(days=1), {term: count})).outcome is outcome
 
 
+def test_decisions_that_are_shared_out_otherwise_hold_and_do_not_roll_back() -> None:
+    limits = guard(decisions={"decision": 0.05})
+    for pairs, outcome, told in (
+        ({("a", "a"): 90, ("r", "a"): 8, ("a", "r"): 2}, Outcome.HOLD, "the candidate says a for 6 % more of 100"),
+        ({("a", "a"): 60, ("r", "a"): 20, ("a", "r"): 20}, Outcome.PROMOTE, "for 0 % less of 100"),
+        ({("a", "r"): 99}, Outcome.PROMOTE, "99 records in a day are too few"),
+    ):  # fmt: skip
+        found = said(limits, [], Facts(timedelta(days=1), decisions={"decision": pairs}))
+        assert found.outcome is outcome and told in found.reason
+
+
 def test_the_worst_condition_is_told_first() -> None:
     found = said(guard(disagreement=0.05, counters={"overwritten": 0}), mixed(1, 99), Facts(
         timedelta(days=1), {"overwritten": 1, "compared": 100}))  # fmt: skip

@@ -4,11 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from gateway import lookout
-from gateway.contract import Raw
+from gateway.contract import ConfigError, Raw
 from gateway.cutover import Caps
 from gateway.plan import Position
 from gateway.store.plans import Progress
@@ -118,3 +119,22 @@ def test_a_promise_that_is_broken_is_noticed(
     broken(monkeypatch)
     with pytest.raises(AssertionError, match="seed"):
         histories(tables, range(300))
+
+
+def test_limits_of_what_the_route_does_not_have_are_refused(tables: list[Bound], tmp_path: Path) -> None:
+    limits = "guard: {fields: {decison: 0.1}, segments: {young: 0.1}, decisions: {nothing: 0.1}, cost: 5}"
+    text = CONFIG.format(stage="shadow", percent=0).replace("guard: {disagreement: 0.05}", limits)
+    candidate, incumbent = tables[0].candidate, tables[0].incumbent
+    assert candidate
+    with pytest.raises(ConfigError) as error:
+        compiled(text, tmp_path, Source(incumbent), candidate.link)
+    said = "\n".join(error.value.problems)
+    for name in ("guard.fields.decison", "guard.segments.young", "guard.decisions.nothing", "guard.cost"):
+        assert f"routes.loan.{name}: " in said, said
+
+
+def test_a_plan_without_an_incumbent_is_refused(tables: list[Bound], tmp_path: Path) -> None:
+    candidate = tables[0].candidate
+    assert candidate
+    with pytest.raises(ConfigError, match="a plan shares the calls with an incumbent"):
+        compiled(CONFIG.format(stage="live", percent=0), tmp_path, Source(None), candidate.link)

@@ -95,3 +95,5 @@ def test_sums_by_minute_are_of_the_epoch_alone(engine: Engine) -> None:
     minutes = guards.minutes(engine, ROUTE, 1, NOW - timedelta(hours=1))
     assert [sums.calls for _, sums in minutes] == [1]
     assert not guards.minutes(engine, ROUTE, 1, NOW + timedelta(hours=1))
+    decided = guards.decisions(engine, ROUTE, 1, NOW - timedelta(hours=1))
+    assert decided == {"decision": {("approve", "approve"): 1}}
