@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, false, text, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, false, text, update
 
 from adapters.database.bulk import add_rows, set_rows
 from adapters.database.engine import RowRefused
@@ -27,6 +27,7 @@ class Place:
         self._layout = finder.layout
         self._into = finder.layout.settings.answer
         self._status = finder.status
+        self._singles: dict[tuple[str, ...], Update] = {}
 
     def write(self, connection: Connection, answers: Answers) -> set[Key]:
         """Writes the answers of rows that are still open; returns the keys of those.
@@ -47,8 +48,20 @@ class Place:
 
     def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
         """Writes one answer into its row, unless it is claimed or no longer waits; whether it was written."""
-        [(names, rows)] = self._grouped({key: answer}).items()
-        return bool(self._set(connection, names, rows, self._into.constants, also=[free]))
+        [(names, [(_, values)])] = self._grouped({key: answer}).items()
+        if names not in self._singles:  # made once: making it costs more than running it
+            self._singles[names] = self._single(names, free)
+        given = {f"k{at}": value for at, value in enumerate(key)} | {f"v{at}": value for at, value in enumerate(values)}
+        return connection.execute(self._singles[names], given).rowcount == 1
+
+    def _single(self, names: Sequence[str], free: ColumnElement[bool]) -> Update:
+        """The statement that answers one row."""
+        layout, beside = self._layout, dict(self._into.constants)
+        if self._status and self._status.done:
+            beside[self._status.column] = self._status.done[0]
+        mine = [one == bindparam(f"k{at}") for at, one in enumerate(layout.key)]
+        bound = {name: bindparam(f"v{at}", type_=layout.source.c[name].type) for at, name in enumerate(names)}
+        return update(layout.source).where(*mine, *self._finder.open(), free).values(bound | beside)
 
     def fail(self, connection: Connection, keys: Sequence[Key]) -> None:
         """Writes the error status, where there is one."""
@@ -93,13 +106,12 @@ class Place:
 
     def _set(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]],
-        constants: Mapping[str, Any], status: str | int | None = None,
-        also: Sequence[ColumnElement[bool]] = (),
+        constants: Mapping[str, Any], status: str | int | None = None
     ) -> set[Key]:  # fmt: skip
         layout, beside = self._layout, dict(constants)
         if self._status and (status is not None or self._status.done):
             beside[self._status.column] = self._status.done[0] if status is None else status
-        conditions = [*self._finder.open(), *also]
+        conditions = self._finder.open()
         return set_rows(connection, layout.dialect, layout.key, names, rows, beside, conditions, layout.keyed)
 
     def _resulted(

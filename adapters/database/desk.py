@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, exc, func, select
+from sqlalchemy import Connection, Engine, MetaData, Select, exc, func, select
 
 from adapters.database.answers import Answers, Place
 from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT, Claims
@@ -36,6 +36,7 @@ class Desk:
         self._settings = settings
         self._claims: Claims | None = None
         self._review: Review | None = None
+        self._peeks: dict[int, Select[Any]] = {}
 
     def ready(self) -> Claims:
         """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
@@ -126,8 +127,10 @@ class Desk:
         with reading(self.engine) as connection:
             if self.finder.mark:
                 self.finder.mark.look(connection)
-            ours = [*self.finder.ours(), claims.free()]
-            rows = connection.execute(self.finder.page(ours, limit, ordered=bool(self._settings.order))).all()
+            if self.finder.mark or limit not in self._peeks:  # made once: making it costs more than running it
+                ours = [*self.finder.ours(), claims.free()]
+                self._peeks[limit] = self.finder.page(ours, limit, ordered=bool(self._settings.order))
+            rows = connection.execute(self._peeks[limit]).all()
             if self.finder.mark and not rows:
                 self.finder.mark.looked(False)
         return [self.seen(row) for row in rows]

@@ -70,7 +70,8 @@ def _engine(url: URL, backend: str, settings: DatabaseSettings, folder: Path) ->
         pool_size=settings.budget.statements,
         max_overflow=0,
         pool_timeout=settings.statement_timeout,
-        pool_pre_ping=backend != "sqlite",
+        # A poller finds out by itself and tries again; a caller's query has one try only.
+        pool_pre_ping=bool(settings.queries),
         connect_args=_ARGUMENTS.get(backend, _nothing)(settings),
         **({"isolation_level": "READ COMMITTED"} if backend in ("mysql", "mariadb", "mssql") else {}),
     )
@@ -94,7 +95,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes, committed at the end, rolled back on any error. Raises DatabaseDown, RowRefused."""
-    with translated(), engine.execution_options(understudy_writes=True).begin() as connection:
+    if engine.dialect.name == "sqlite":
+        engine = engine.execution_options(understudy_writes=True)
+    with translated(), engine.begin() as connection:
         yield connection
 
 

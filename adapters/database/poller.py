@@ -170,9 +170,10 @@ class Poller:
     async def _claim(self, gateway: Gateway, desk: Desk) -> int:
         """Claims a batch and has it answered. While little comes it first only looks, and a single row is answered at
         once: a claim is a transaction of its own."""
-        if self._quiet:
-            rows = await self._run(lambda: desk.peek(2))
-            if len(rows) == 1 and desk.at_once and await self._leader.leads(gateway):
+        single = self._table.size == 1
+        if self._quiet or single:
+            rows = await self._run(lambda: desk.peek(1 if single else 2))
+            if rows and (single or len(rows) == 1) and desk.at_once and await self._leader.leads(gateway):
                 return await self._answer_at_once(gateway, desk, rows[0])
             if not rows:
                 return 0
