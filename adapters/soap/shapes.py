@@ -1,10 +1,12 @@
 """Reads messages of a known shape without parsing them: most callers send the same markup again, with other values.
 
-A message's *shape* is all of it but its texts; a text is what stands between a `>` and the `</` that follows, and has
-no `<`, `>`, `&`, carriage return or other control character. Of two messages of one shape the parser would therefore
-say the same, texts apart, if it accepts one of them and that has no comment, CDATA section, DOCTYPE or processing
-instruction: every `>` before a text then ends a tag. What the schema says of elements, their order and counts,
-attributes, nil and xsi:type depends on the shape alone; each text has only its own type to satisfy.
+A message's *shape* is all of it but its texts; a text is what stands between a `>` and the `</` that follows, is more
+than white space, and has no `<`, `>`, `&`, carriage return or other control character. Of two messages of one shape
+the parser would therefore say the same, texts apart, if it accepts one of them and that has no comment, CDATA
+section, DOCTYPE or processing instruction: every `>` before a text then ends a tag. What the schema says of elements,
+their order and counts, attributes, nil and xsi:type depends on the shape alone; each text has only its own type to
+satisfy. White space, as an indented message has it between two end tags, is part of the shape: it may mean nothing,
+or be a value.
 
 So a shape is learnt by reading it once with marks in place of the texts, which shows where each text's value goes.
 Whatever is not sure to be read alike is left to the parser, also every message with an error, which it explains.
@@ -26,7 +28,7 @@ KNOWN, SIZE, OF_A_TEXT = 64, 4 << 20, 256
 SEEN = 1024
 """Shapes of which it is known that they came once: only what comes again is learnt."""
 
-_TEXT = re.compile(r">([^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]+)</")
+_TEXT = re.compile(r">([\t\n ]*+[^<>&\x00- \ufffe\uffff][^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*+)</")
 _MARK = "\ue000"
 _MARKED = re.compile(f"{_MARK}([0-9]+)")
 

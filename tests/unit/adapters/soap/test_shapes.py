@@ -49,6 +49,11 @@ def asked(*texts: Any) -> Raw:
     return ask(BODY.format(*texts), attributes=' kind="a b"')
 
 
+def indented(raw: Raw, indent: str = "\n  ") -> Raw:
+    """The same message as a tool for people prints it."""
+    return Raw(raw.body.replace(b"><", f">{indent}<".encode()), raw.media)
+
+
 def read(operation: Operation, raw: Raw) -> Payload | str:
     """The payload, or why there is none."""
     try:
@@ -75,6 +80,20 @@ def test_a_known_shape_is_read_without_the_parser(one: Operation, monkeypatch: p
     assert found[0]["@kind"] is not found[1]["@kind"]
 
 
+@pytest.mark.parametrize("indent", ["\n  ", "\r\n\t", " "])
+def test_an_indented_message_is_learnt_and_its_blanks_are_no_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, indent: str
+) -> None:
+    found, stranger = (operation(tmp_path, TYPES) for _ in range(2))
+    first, later = (indented(asked(text, 1, "2004-05-06", "1.5"), indent) for text in ("x", " y\n"))
+    blank = indented(asked(" ", 1, "2004-05-06", "1.5"), indent)
+    assert [read(found, first) for _ in range(2)] == [parsed(stranger, first)] * 2
+    assert read(found, blank) == parsed(stranger, blank), "a text of blanks is a value"
+    expected = parsed(stranger, later)
+    monkeypatch.delattr(Reader, "parsed")
+    assert read(found, later) == expected
+
+
 @pytest.mark.parametrize(
     "number", ["", "x", "1 2", "2147483648", "&#49;", "<t:Number>1</t:Number>", "1<!-- -->", "\x1f1"]
 )
@@ -96,8 +115,9 @@ PIECES = st.sampled_from([
 @given(st.lists(st.one_of(st.text(max_size=3), PIECES), max_size=4).map("".join))
 def test_any_text_is_read_or_refused_as_the_parser_does(one: Operation, stranger: Operation, text: str) -> None:
     raw = asked(text.encode("utf-8", "replace").decode(), 1, "2004-05-06", "1")
-    expected = parsed(stranger, raw)
-    assert [read(one, raw) for _ in range(3)] == [expected] * 3
+    for sent in (raw, indented(raw)):
+        expected = parsed(stranger, sent)
+        assert [read(one, sent) for _ in range(3)] == [expected] * 3
 
 
 def test_5000_mutated_envelopes_are_read_or_refused_as_the_parser_does() -> None:
@@ -109,7 +129,8 @@ def test_5000_mutated_envelopes_are_read_or_refused_as_the_parser_does() -> None
     agreed = 0
     for number in range(5000):
         (operation, body), (stranger, _) = known[number % len(known)], strangers[number % len(known)]
-        raw = Raw(mutated(random_, ENVELOPE.format(body).encode()), "text/xml")
+        whole = Raw(ENVELOPE.format(body).encode(), "text/xml")
+        raw = Raw(mutated(random_, (indented(whole) if number // len(known) % 2 else whole).body), "text/xml")
         expected = parsed(stranger, raw)
         assert repr([read(operation, raw) for _ in range(3)]) == repr([expected] * 3), (SEED, number, raw.body)
         agreed += not isinstance(expected, str)
