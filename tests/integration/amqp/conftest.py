@@ -59,9 +59,9 @@ class Case:
         self.queues.append(name)
         return name
 
-    def caller(self, direct: bool = False) -> Caller:
+    def caller(self, direct: bool = False, listens: bool = True) -> Caller:
         """A caller, closed at the end."""
-        one = Caller(self.node, direct)
+        one = Caller(self.node, direct, listens)
         self._stack.callback(one.close)
         return one
 

@@ -79,6 +79,8 @@ class Caller:
 
     node: Rabbitmq
     direct: bool = False
+    listens: bool = True
+    """Whether it takes replies; one that does loses those that are on their way to it when its broker is killed."""
     replies: dict[str, list[Got]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,7 +92,12 @@ class Caller:
         else:
             self.queue = f"reply.{uuid.uuid4().hex}"
             self.channel.queue_declare(self.queue, durable=True)
-        self.channel.basic_consume(self.queue, self._came, auto_ack=True)
+        if self.listens:
+            self.listen(self.queue)
+
+    def listen(self, queue: str) -> None:
+        """Takes the replies of a queue."""
+        self.channel.basic_consume(queue, self._came, auto_ack=True)
 
     def _came(self, _: Any, __: Any, properties: pika.BasicProperties, body: bytes) -> None:
         self.replies.setdefault(str(properties.correlation_id), []).append(Got(properties, body))

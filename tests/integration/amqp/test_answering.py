@@ -244,15 +244,13 @@ def test_more_bytes_than_are_allowed_are_left_with_the_broker(case: Case) -> Non
 def test_a_killed_broker_loses_nothing(case: Case) -> None:
     queue = case.queue("requests", "quorum")
     case.gateway(case.text(case.settings({"queue": queue}), "live"))
-    caller = case.caller()
-    reply = caller.queue
+    caller = case.caller(listens=False)
     named = [caller.send(queue, request(at)) for at in range(1000)]
-    caller.settle(0.1)
+    until(lambda: depth(case.node, caller.queue), "the first replies")
     case.node.kill()
     case.node.start()
     again = case.caller()
-    again.channel.basic_consume(reply, again._came, auto_ack=True)
-    again.replies |= caller.replies
+    again.listen(caller.queue)
     for one in again.wait(named, 60):
         assert isinstance(one.properties, pika.BasicProperties)
     assert len(again.replies) == 1000

@@ -226,14 +226,14 @@ def test_a_killed_broker_loses_nothing_on_the_way_to_the_worker_and_back(case: C
     old = case.queue("old", "quorum")
     queue = case.queue("requests", "quorum")
     case.gateway(case.text(case.settings({"queue": queue, "forward": {"routing_key": old}})))
-    caller = case.caller()
+    caller = case.caller(listens=False)
     named = [caller.send(queue, request(at)) for at in range(500)]
     until(lambda: depth(case.node, old), "requests to be with the worker")
     case.node.kill()
     case.node.start()
     worker = case.worker(old)
     again = case.caller()
-    again.channel.basic_consume(caller.queue, again._came, auto_ack=True)
+    again.listen(caller.queue)
     bodies = [one.body for one in again.wait(named, 60)]
     assert bodies == [decided(request(at)) for at in range(500)]
     print(f"{len(worker.seen) - 500} requests reached the worker twice")
