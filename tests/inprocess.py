@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -129,3 +130,4 @@ async def running(text: str, folder: Path, *, observe: bool = True) -> AsyncIter
         for adapter in gateway.adapters.values():
             await adapter.close()
         await gateway.links.close()
+        shutil.rmtree(Path(gateway.socket).parent)

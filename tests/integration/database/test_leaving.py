@@ -35,9 +35,15 @@ def test_a_row_that_was_given_up_is_shown_and_tried_again(legacy: Legacy, tmp_pa
     asyncio.run(case())
 
 
+def end_leases(legacy: Legacy) -> None:
+    """Puts the end of every lease into the past."""
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE understudy_loans SET us_lease = 1")
+
+
 def test_leaving_gives_back_what_is_claimed_and_drops_the_side_table(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
-        short = settings(legacy, find=CLAIMED, claim={"lease": "1s"})
+        short = settings(legacy, find=CLAIMED)
         legacy.claims(short)
         legacy.apply(range(1, 11))
         bank = Database("bank", short, tmp_path)
@@ -45,6 +51,7 @@ def test_leaving_gives_back_what_is_claimed_and_drops_the_side_table(legacy: Leg
         assert legacy.states() == {"NEW": 6, "MODEL": 4}
         with pytest.raises(Unfinished, match="4 rows are being worked on"):
             await bank.leave(0)
+        end_leases(legacy)
         [said] = await bank.leave(10)
         assert "gave back 4" in said and legacy.states() == {"NEW": 10}
         assert not inspect(legacy.engine).has_table("understudy_loans")
@@ -55,15 +62,14 @@ def test_leaving_gives_back_what_is_claimed_and_drops_the_side_table(legacy: Leg
 
 
 def test_a_lease_that_has_ended_is_taken_over_and_its_writer_changes_nothing(legacy: Legacy) -> None:
-    short = settings(legacy, claim={"lease": "1s"})
+    short = settings(legacy)
     legacy.claims(short)
     legacy.apply(range(1, 4))
     one, two = (Desk("here", short.tables["Score"], legacy.engine, None) for _ in range(2))
     first = one.claim(10)
     assert two.claim(10).rows == ()
     assert isinstance(one.ready(), SideTable)
-    with legacy.engine.begin() as connection:
-        connection.exec_driver_sql("UPDATE understudy_loans SET us_lease = 1")
+    end_leases(legacy)
     second = two.claim(10)
     assert [row.attempts for row in second.rows] == [2, 2, 2]
     from adapters.database.work import Ended
