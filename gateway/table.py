@@ -51,13 +51,23 @@ class Bound:
     """The lowest of what is configured, the source's ceiling and the adapter's."""
     digest: str
     """Names the rules that shape a verdict: with other rules evidence starts anew."""
+    _found: tuple[Caps | None, str, Level] = field(default=(None, "", BELOW[Stage.SHADOW]), init=False)
+    """The level that was found last, and of which caps and tag."""
 
     def stage(self, caps: Caps) -> Stage:
         """The stage in force now."""
         return self.level(caps).stage
 
     def level(self, caps: Caps) -> Level:
-        """What is in force now. A route without incumbent cannot be held: nobody else could answer."""
+        """What is in force now. Found anew only with other caps, which are never changed, or another tag."""
+        known, tag, level = self._found
+        if known is caps and tag == self.tag:
+            return level
+        self._found = (caps, self.tag, level := self._level(caps))
+        return level
+
+    def _level(self, caps: Caps) -> Level:
+        """A route without incumbent cannot be held: nobody else could answer."""
         if self.ceiling <= Stage.SHADOW:
             return BELOW[self.ceiling]  # neither a hold nor the model's tag can lower it
         if self.incumbent is not None and caps.reason(self.route) is not None:

@@ -132,9 +132,12 @@ def marked(simple: Simple) -> Simple:
 def _maker(value: Any, parsers: list[Callable[[str], Any]]) -> Make:
     """Makes such a value of the texts' values; says in `parsers` what each text is parsed by."""
     if isinstance(value, _Leaf):
-        parsers[value.number] = value.parse
-        return itemgetter(value.number)
+        return itemgetter(_placed(value, parsers))
     if isinstance(value, Mapping):
+        if len(value) > 1 and all(isinstance(item, _Leaf) for item in value.values()):
+            pick = itemgetter(*[_placed(item, parsers) for item in value.values()])
+            keys = tuple(value)
+            return lambda values: dict(zip(keys, pick(values), strict=True))
         fields = [(key, _maker(item, parsers)) for key, item in value.items()]
         return lambda values: {key: make(values) for key, make in fields}
     if isinstance(value, list):
@@ -143,3 +146,8 @@ def _maker(value: Any, parsers: list[Callable[[str], Any]]) -> Make:
     if isinstance(value, str) and _MARK in value:
         raise _Unsure
     return lambda values: value
+
+
+def _placed(leaf: _Leaf, parsers: list[Callable[[str], Any]]) -> int:
+    parsers[leaf.number] = leaf.parse
+    return leaf.number
