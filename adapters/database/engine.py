@@ -170,7 +170,9 @@ _ARGUMENTS: Mapping[str, Callable[[DatabaseSettings], dict[str, Any]]] = {
 
 
 def _lock_wait(settings: DatabaseSettings) -> str:
-    return f"SET SESSION innodb_lock_wait_timeout = {max(1, int(settings.lock_timeout))}, time_zone = '+00:00'"
+    # One is about rows, the other about whole tables: LOCK TABLES, ALTER TABLE.
+    most = max(1, int(settings.lock_timeout))
+    return f"SET SESSION innodb_lock_wait_timeout = {most}, lock_wait_timeout = {most}, time_zone = '+00:00'"
 
 
 _GREETINGS: Mapping[str, Callable[[DatabaseSettings], str]] = {

@@ -1,0 +1,240 @@
+"""Pollers killed, stopped and cut off in the middle of their work: every row has exactly one answer, whole and right.
+
+What happened is read from a journal that the legacy database keeps itself, and never from the gateway's counters.
+"""
+
+import asyncio
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text, update
+from structlog.testing import capture_logs
+
+from gateway.lookout import Lookout
+from gateway.store.holds import holds
+from gateway.telemetry import Meters
+from tests.faults.application import Application, Sampler, answered, keep_journal, legacy_engine, moment, wrongs
+from tests.faults.polling import start
+from tests.inprocess import running
+from tests.integration.database.configured import adapter, config, settings
+from tests.integration.database.conftest import legacy
+from tests.integration.database.legacy_tables import Legacy, loans
+from tests.load import until
+from tests.mariadb import Mariadb
+from tests.services import Postgresql
+
+__all__ = ["legacy"]
+CLAIM = {"lease": "2s", "attempts": 100}
+SLOW, HELD = "tests.faults.polling:slow", "tests.faults.polling:held"
+SHORT, LONG = (3000, 4), (50_000, 20)
+
+
+class Pollers:
+    """Processes that poll one table."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, count: int = 1) -> None:
+        """Starts some more."""
+        self.running += [start(self.folder) for _ in range(count)]
+
+    def kill(self, which: int) -> None:
+        """kill -9 of one."""
+        one = self.running.pop(which)
+        one.kill()
+        one.wait()
+
+    def log(self) -> str:
+        """The end of what they said."""
+        return (self.folder / "poller.log").read_text()[-3000:]
+
+
+@contextmanager
+def polling(legacy: Legacy, folder: Path, call: str = SLOW, model: str = "slow", **table: object) -> Iterator[Pollers]:
+    """Pollers of the legacy table, killed at the end."""
+    folder.mkdir(exist_ok=True)
+    text_ = config(adapter(legacy, claim=CLAIM, **table), model=model).replace("tests.models:slow", call)
+    (folder / "understudy.yaml").write_text(text_.replace("tests.models:held", call))
+    pollers = Pollers(folder)
+    try:
+        yield pollers
+    finally:
+        for one in pollers.running:
+            one.send_signal(signal.SIGCONT)
+            one.kill()
+            one.wait()
+
+
+def prepared(legacy: Legacy) -> None:
+    """The side table and the journal."""
+    legacy.claims(settings(legacy, claim=CLAIM))
+    keep_journal(legacy)
+
+
+def claimed(legacy: Legacy) -> int:
+    """How many rows somebody works on."""
+    with legacy.engine.connect() as connection:
+        found = connection.execute(text("SELECT COUNT(*) FROM understudy_loans WHERE us_state = 'run'"))
+        return int(found.scalar_one())
+
+
+@pytest.mark.parametrize("size", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
+def test_kill_9_of_pollers_loses_and_doubles_no_answer(
+    legacy: Legacy, tmp_path: Path, rng: random.Random, size: tuple[int, int]
+) -> None:
+    """Given four pollers and an application at work, when pollers are killed, then each row is answered once."""
+    total, kills = size
+    if legacy.engine.dialect.name == "sqlite":
+        total = min(total, 5000)
+    prepared(legacy)
+    begun, held = time.monotonic(), []
+    points = sorted(rng.randrange(total * 9 // 10) for _ in range(kills))
+    with polling(legacy, tmp_path / "gateway", size=200) as pollers:
+        pollers.start(4)
+        with Application(legacy, total, rng.randrange(2**32)) as application, Sampler(legacy) as sampler:
+            for point in points:
+                until(lambda point=point: answered(legacy) > point, pollers.log())  # type: ignore[misc]
+                moment(rng)
+                pollers.kill(rng.randrange(4))
+                held.append(claimed(legacy))
+                pollers.start()
+            until(lambda: answered(legacy) >= total or application.failures, pollers.log())
+            until(lambda: claimed(legacy) == 0, pollers.log())
+    print(f"{total} rows, {kills} kills, {held} rows claimed just after each, {time.monotonic() - begun:.0f} s;"
+          f" {application.updates} updates and {application.late} late commits of the application,"
+          f" {len(sampler.seen)} seen waiting for us in {sampler.looks} looks")  # fmt: skip
+    assert application.failures == []
+    assert wrongs(legacy) == {}
+    assert max(held) > 0, "a kill must have left claims behind"
+    assert application.updates > 10
+    assert sampler.held() == []
+
+
+def test_who_wakes_after_its_lease_changes_nothing(legacy: Legacy, tmp_path: Path) -> None:
+    """Given a poller that is stopped while its model works, when another answers its rows, then it writes nothing."""
+    prepared(legacy)
+    legacy.apply(range(1, 41))
+    with polling(legacy, tmp_path / "a", HELD, "held") as sleeper, polling(legacy, tmp_path / "b") as other:
+        sleeper.start()
+        until((tmp_path / "a" / "asked").exists, sleeper.log())
+        sleeper.running[0].send_signal(signal.SIGSTOP)
+        assert claimed(legacy) == 40
+        other.start()
+        until(lambda: legacy.states() == {"DONE": 40}, other.log())
+        before = legacy.rows()
+        other.kill(0)
+        (tmp_path / "a" / "go").touch()
+        sleeper.running[0].send_signal(signal.SIGCONT)
+        legacy.apply([1000])  # only the sleeper is there to answer it, and does so after what it had
+        until(lambda: legacy.states() == {"DONE": 41}, sleeper.log())
+    assert legacy.rows()[:40] == before
+    assert answered(legacy) == 41
+    assert {row["decision"] for row in before} == {"A", "R", None}
+    assert legacy.rows()[40]["decision"] == "R", "the sleeper's model says so of everybody"
+
+
+def test_a_crash_of_postgresql_is_outlived(
+    postgresql: str, postgresql_server: Postgresql, tmp_path: Path, rng: random.Random
+) -> None:
+    """Given two pollers at work, when PostgreSQL ends as in a crash and starts again, then they carry on."""
+    legacy = Legacy(postgresql)
+    prepared(legacy)
+    _crash(legacy, postgresql_server, tmp_path, rng)
+
+
+def test_a_crash_of_mariadb_is_outlived(
+    mariadb: str, mariadb_server: Mariadb, tmp_path: Path, rng: random.Random
+) -> None:
+    """The same with MariaDB, killed."""
+    legacy = Legacy(mariadb)
+    prepared(legacy)
+    _crash(legacy, mariadb_server, tmp_path, rng)
+
+
+def _crash(legacy: Legacy, server: Postgresql | Mariadb, folder: Path, rng: random.Random) -> None:
+    with Application(legacy, 2000, rng.randrange(2**32)) as application:
+        until(lambda: _count(legacy) == 2000 or application.failures, "the application to insert")
+    with polling(legacy, folder / "gateway") as pollers:
+        pollers.start(2)
+        until(lambda: answered(legacy) > 200, pollers.log())
+        moment(rng)
+        server.restart()
+        legacy.engine.dispose()
+        before = answered(legacy)
+        until(lambda: answered(legacy) >= 2000, pollers.log())
+        until(lambda: claimed(legacy) == 0, pollers.log())
+    assert before < 2000, "it came too late"
+    assert application.failures == [] and wrongs(legacy) == {}
+    legacy.close()
+
+
+def _count(legacy: Legacy) -> int:
+    with legacy.engine.connect() as connection:
+        return int(connection.execute(text("SELECT COUNT(*) FROM loans")).scalar_one())
+
+
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
+def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_allowed(legacy: Legacy, tmp_path: Path) -> None:
+    """Given a locked table, then the gateway gives up within its time-out and says so; once it is free, all is done."""
+    prepared(legacy)
+    values = {**adapter(legacy, claim=CLAIM), "lock_timeout": "1s"}
+    lock = {"postgresql": "LOCK TABLE loans IN ACCESS EXCLUSIVE MODE", "mariadb": "LOCK TABLES loans WRITE"}
+
+    async def case() -> None:
+        async with running(config(values), tmp_path) as gateway:
+            legacy.apply(range(1, 11))
+            await gateway.until(lambda: legacy.states() == {"DONE": 10})
+            engine = legacy_engine(legacy)
+            with engine.connect() as locker:
+                locker.exec_driver_sql(lock[legacy.engine.dialect.name])
+                rows = [{"id": n, "branch": "B", "amount": 10, "state": "NEW"} for n in range(100, 200)]
+                locker.execute(loans.insert(), rows)
+                await gateway.until(lambda: any(one["event"] == "database_down" for one in said))
+                done = locker.execute(select(loans.c.id).where(loans.c.state == "DONE")).all()
+                assert len(done) == 10
+                locker.commit()
+                if legacy.engine.dialect.name == "mariadb":
+                    locker.exec_driver_sql("UNLOCK TABLES")
+            engine.dispose()
+            await gateway.until(lambda: legacy.states() == {"DONE": 110})
+        assert answered(legacy) == 110 and legacy.side() == []
+
+    with capture_logs() as said:
+        asyncio.run(case())
+
+
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
+def test_a_batch_that_ignores_our_claims_trips_the_guard(legacy: Legacy, tmp_path: Path) -> None:
+    """Given a limit on what is written over, when the batch answers our rows again, then the route is held."""
+    batch = {"coexists": "view", "verify": "100ms"}
+    legacy.claims(settings(legacy, batch=batch))
+    guarded = config(adapter(legacy, batch=batch)).replace(
+        "    compare:", '    guard: {counters: {"noticed:overwritten": 5}}\n    compare:'
+    )
+
+    async def case() -> None:
+        async with running(guarded, tmp_path) as gateway:
+            legacy.apply(range(1, 41), amount=10)
+            await gateway.until(lambda: legacy.states() == {"DONE": 40})
+            await gateway.until(lambda: gateway.ledger("loan")["seen"] == 40)
+            await asyncio.to_thread(Lookout(gateway.engine, Meters()).look, gateway.dispatch.table)
+            with legacy.engine.begin() as connection:
+                connection.execute(update(loans).where(loans.c.id <= 15).values(decision="R", score=1, note="batch"))
+            await gateway.until(lambda: gateway.ledger("loan")["noticed:overwritten"] == 15)
+            await asyncio.to_thread(Lookout(gateway.engine, Meters()).look, gateway.dispatch.table)
+            [held] = holds(gateway.engine)
+            assert (held.scope, held.kind) == ("loan", "guard") and "noticed:overwritten" in held.reason
+            gateway.look_at_caps()
+            legacy.apply(range(101, 121), amount=10)
+            await gateway.until(lambda: gateway.ledger("loan")["pending"] == 20)
+            assert legacy.states() == {"DONE": 40, "NEW": 20}
+
+    asyncio.run(case())
