@@ -29,6 +29,7 @@ _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SPECIAL = {"INF": float("inf"), "+INF": float("inf"), "-INF": float("-inf"), "NaN": float("nan")}
 _DURATION = r"-?P(?=.)(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=.)(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
+_WORDS = re.compile(r"[^ \t\r\n]+").findall
 _NAME = r"[^\W\d][\w.\-:·]*"
 
 
@@ -60,7 +61,7 @@ def replaced(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """What stands between XML's own four blanks: a no-break space is a letter here."""
-    return [word for word in replaced(text).split(" ") if word]
+    return _WORDS(text)
 
 
 def collapsed(text: str) -> str:
