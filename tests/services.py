@@ -65,7 +65,7 @@ POSTGRESQL = Service("PostgreSQL", "postgresql", postgresql_programs)
 RABBITMQ = Service("RabbitMQ", "rabbitmq-server", folder_of(str(PROGRAM).lstrip("/")))
 MARIADB = Service("MariaDB", "mariadb-server", folder_of("usr/sbin/mariadbd"))
 AMQP_TOOLS = Service("the C tools of AMQP", "amqp-tools librabbitmq-dev gcc",
-                     programs("amqp-publish", "gcc", library="usr/include/rabbitmq-c/amqp.h"))  # fmt: skip
+                     programs("amqp-publish", "gcc", library="usr/include/amqp.h"))  # fmt: skip
 # The clients of tests/interop that are no Python libraries.
 PHP = Service("PHP with SoapClient", "php-cli php-soap", programs("php", library="usr/lib/php/*/soap.so"))
 PERL = Service("SOAP::Lite", "libsoap-lite-perl", programs("perl", library="usr/share/perl5/SOAP/Lite.pm"))
