@@ -62,7 +62,7 @@ check: $(VENV)/.dev  ## formatting, lint, types, the direction of imports, docke
 faults: $(VENV)/.dev  ## the fault tests, the long ones too
 	$(BIN)/pytest tests/faults $(ARGS)
 
-interop: $(VENV)/.dev  ## eight SOAP clients call the gateway; makes the matrix in docs/soap.md (CI=true: checks it)
+interop: $(VENV)/.dev  ## SOAP and queue clients call the gateway; makes the matrix in docs/soap.md (CI=true: checks it)
 	@mkdir -p .understudy
 	$(BIN)/pytest -m interop tests/interop --junitxml=.understudy/interop.xml $(ARGS) && passed=true || passed=false; \
 	$(BIN)/python -m tests.interop.matrix .understudy/interop.xml $(if $(CI),--check) && $$passed

@@ -23,6 +23,7 @@ AREAS = {
     "live": "live",
     "observing": "observing",
     "reports": "reports",
+    "amqp": "amqp",
 }
 """Area to module; each has `run() -> {"results", "ratios"}`."""
 FILE = Path(__file__).with_name("results.json")

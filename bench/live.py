@@ -6,7 +6,6 @@ observer; the observer's own stands in a line of its own.
 """
 
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -26,8 +25,6 @@ ROUNDS = 9
 SECONDS = 1.0
 CONNECTIONS = 8
 OURS, PEER, FLOOR = "understudy", "Starlette with lxml by hand", "uvicorn, constant bytes"
-_MODELS = re.compile(r"^models:\n.*?^(?=\S)", re.MULTILINE | re.DOTALL)
-_CONSTANT = 'models:\n  credit: {type: python, call: "models.local:constant"}\n\n'
 
 
 def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
@@ -42,7 +39,7 @@ def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
                 folder,
                 {("routes", rig.ROUTE, "stage"): "live"},
                 {"UNDERSTUDY_LEGACY": legacy, "UNDERSTUDY_MODEL": "constant:1"},
-                lambda text: _MODELS.sub(_CONSTANT, text),
+                rig.constant,
             )
         )
         targets = {OURS: (ours.port, ours.processes)}

@@ -68,6 +68,7 @@ AMQP_TOOLS = Service("the C tools of AMQP", "amqp-tools librabbitmq-dev gcc",
                      programs("amqp-publish", "gcc", library="usr/include/amqp.h"))  # fmt: skip
 # The clients of tests/interop that are no Python libraries.
 PHP = Service("PHP with SoapClient", "php-cli php-soap", programs("php", library="usr/lib/php/*/soap.so"))
+PHP_AMQP = Service("PHP with AMQP", "php-cli php-amqp", programs("php", library="usr/lib/php/*/amqp.so"))
 PERL = Service("SOAP::Lite", "libsoap-lite-perl", programs("perl", library="usr/share/perl5/SOAP/Lite.pm"))
 GSOAP = Service("gSOAP", "gsoap libgsoap-dev g++",
                 programs("soapcpp2", "wsdl2h", "g++", library="usr/include/stdsoap2.h"))  # fmt: skip
@@ -76,7 +77,7 @@ JAXWS = Service("JAX-WS RI", "jaxws default-jdk-headless",
 MONO = Service("Mono", "mono-devel", programs("wsdl", "mcs", "mono"))
 # Debian's npm conflicts with a newer Node.js that brings its own.
 NODE = Service("Node.js with npm", "nodejs npm", programs("node", "npm"))
-SERVICES = (POSTGRESQL, RABBITMQ, MARIADB, AMQP_TOOLS, PHP, PERL, GSOAP, JAXWS, MONO, NODE)
+SERVICES = (POSTGRESQL, RABBITMQ, MARIADB, AMQP_TOOLS, PHP, PHP_AMQP, PERL, GSOAP, JAXWS, MONO, NODE)
 
 
 class Postgresql:

@@ -15,9 +15,9 @@ import pika
 import pytest
 from sqlalchemy import text
 
-from tests.faults.queued import ADAPTER, OLD, SOURCE, Exchange, OldWorker, Queues, of_constant, of_worker, request
 from tests.load import envelopes, until
 from tests.processes import alive
+from tests.queued import ADAPTER, OLD, SOURCE, Exchange, OldWorker, Queues, of_constant, of_worker, request
 from tests.served import Served
 from tests.services import Rabbitmq
 

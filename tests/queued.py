@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,21 @@ FOR_LONG = 180.0
 """Seconds that a load may take with all that happens to it; only a broken gateway takes them."""
 
 
+@cache
+def _applications() -> Sequence[Mapping[str, Any]]:
+    return [one["Application"] for one in requests()]
+
+
 def request(number: int, **more: Any) -> tuple[str, bytes]:
     """The id and the body of a request, an application of the example under a number of our own."""
-    one = requests()[number % 1000]["Application"]
+    one = _applications()[number % 1000]
     named = f"Q{number:06}"
     return named, json.dumps({"Application": {**one, "Id": named, **more}}, default=str).encode()
 
 
 def of_constant(named: str) -> Mapping[str, Any]:
     """What the constant model's answer to a request must say: a bad loan with a probability of a quarter."""
-    day = str(requests()[int(named[1:]) % 1000]["Application"]["ReceivedOn"])
+    day = str(_applications()[int(named[1:]) % 1000]["ReceivedOn"])
     said = {"ApplicationId": named, "Decision": "A", "Score": 750, "DecidedOn": day}
     return {"Result": said}
 
