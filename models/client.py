@@ -55,7 +55,8 @@ class Coalescer:
         self._waiting: dict[Chunk, None] = {}
         self._rows_waiting = 0
         self._under_way: set[Batch] = set()
-        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.Handle | None = None
+        self._due = 0.0
         self._suspect = False
         self._closed = False
 
@@ -108,7 +109,7 @@ class Coalescer:
         for chunk in chunks:
             self._waiting[chunk] = None
         self._rows_waiting += len(rows)
-        if self._alarm is None or deadline < self._alarm.when():
+        if self._alarm is None or deadline < self._due:
             self._watch(deadline)
         if len(self._under_way) < self._in_flight:
             self._start()
@@ -118,7 +119,7 @@ class Coalescer:
         """One alarm for all who wait, at the earliest deadline: most calls never need one of their own."""
         if self._alarm:
             self._alarm.cancel()
-        self._alarm = asyncio.get_running_loop().call_at(deadline, self._expire)
+        self._alarm, self._due = asyncio.get_running_loop().call_at(deadline, self._expire), deadline
 
     def _expire(self) -> None:
         """Tells those whose time has passed."""

@@ -16,8 +16,8 @@ def family(pid: int) -> Sequence[int]:
 
 
 def alive(pids: Sequence[int]) -> Sequence[int]:
-    """Those of the processes that run: a zombie does not."""
-    return [pid for pid in pids if (stat := _stat(pid)) and stat[0] != "Z"]
+    """Those of the processes that run: a zombie does not, unless a thread of it has yet to end and holds its files."""
+    return [pid for pid in pids if (stat := _stat(pid)) and (stat[0] != "Z" or len(_threads(pid)) > 1)]
 
 
 def send(pid: int, sign: signal.Signals) -> None:
@@ -30,6 +30,13 @@ def send(pid: int, sign: signal.Signals) -> None:
 
 def _pids() -> Iterator[int]:
     return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _threads(pid: int) -> Sequence[str]:
+    try:
+        return [entry.name for entry in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:
+        return ()
 
 
 def _stat(pid: int) -> Sequence[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -342,6 +343,20 @@ def test_a_call_without_time_left_is_not_sent(timeout: float) -> None:
             assert stub.requests == []
 
     asyncio.run(case())
+
+
+def test_a_call_with_next_to_no_time_left_disturbs_none_beside_it() -> None:
+    """uvloop gives no timer for what is due within half a millisecond, only a handle without a time."""
+
+    async def case() -> None:
+        async with serving() as (_, model):
+            short, long = await asyncio.gather(
+                model.predict(rows(1), 0.0003), model.predict(rows(2), LONG), return_exceptions=True
+            )
+            assert isinstance(short, ModelTimeout) or short == saw(1)
+            assert long == saw(2)
+
+    uvloop.run(case())
 
 
 def test_a_cancelled_caller_frees_its_slot() -> None:
