@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,11 @@ def configured(url: str, stage: str, *, base: str = "none", auth: Any = None) ->
     })  # fmt: skip
 
 
+def decided(terms: Mapping[str, int]) -> int:
+    """How many calls were seen and are not pending any more."""
+    return terms.get("seen", 0) - terms.get("pending", 0)
+
+
 async def asked(
     folder: Path, stage: str, *bodies: bytes, legacy: bytes = ACCEPTED, base: str = "none", auth: Any = None
 ) -> tuple[list[tuple[bytes, bytes]], int, Counter[str]]:
@@ -63,7 +69,7 @@ async def asked(
         router = Router(gateway.adapters["desk"].front(gateway.dispatch).routes())  # type: ignore[union-attr]  # it has one
         async with serving(router, Limits(grace=1.0)) as served, caller(served.port) as client:
             answers = [await client.ask(post(PATH, body, "Content-Type: text/xml")) for body in bodies]
-        await gateway.until(lambda: ledger(gateway.engine, "ask").get("seen", 0) == len(bodies))
+        await gateway.until(lambda: decided(ledger(gateway.engine, "ask")) == len(bodies))
         return answers, len(old.requests), gateway.ledger("ask")
 
 
