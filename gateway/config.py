@@ -29,6 +29,7 @@ from gateway.rules import (
     field_rule,
 )
 from gateway.settings import Duration, Settings, Size
+from gateway.tls import Strength
 from gateway.validation import complaint, validated
 
 
@@ -109,15 +110,12 @@ class Listen(Settings):
     tls: "Tls | None" = None
 
 
-class Tls(Settings):
+class Tls(Strength):
     """Certificates of the data listener; `client_ca` asks callers for a certificate."""
 
     certificate: str
     key: str
     client_ca: str | None = None
-    minimum_tls: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
-    ciphers: str | None = None
-    """OpenSSL's cipher list; by default what it takes for safe."""
 
 
 class Observer(Settings):

@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from gateway import assembly, http
+from gateway.certificates import certificates, warnings
 from gateway.config import parse
 from gateway.contract import ASGI, ConfigError, Stage
 from gateway.control import Orders, orders, report
@@ -29,7 +30,6 @@ from gateway.store.engine import connect
 from gateway.store.model import StoreDown
 from gateway.table import compile_table
 from gateway.telemetry import Meters, configure_logs
-from gateway.tls import certificates, warnings
 
 log = structlog.get_logger()
 

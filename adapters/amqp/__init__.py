@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from adapters.amqp import leaving, probe, tls
+from adapters.amqp import leaving, probe
 from adapters.amqp.broker import Broker
 from adapters.amqp.codec import Codec
 from adapters.amqp.config import AmqpSettings
@@ -66,7 +66,7 @@ class Amqp:
 
     def warnings(self) -> Sequence[str]:
         """What is configured and weakens security."""
-        return [f"adapters.{self._broker.name}.{sentence}" for sentence in tls.warnings(self._settings)]
+        return [f"adapters.{self._broker.name}.{sentence}" for sentence in self._settings.weaknesses()]
 
     async def leave(self, patience: float) -> Sequence[str]:
         """Hands on what our queues still hold, removes them and their bindings, and looks whether they are gone."""

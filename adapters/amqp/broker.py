@@ -13,7 +13,6 @@ from adapters.amqp.config import AmqpSettings
 from adapters.amqp.connection import Connection
 from adapters.amqp.link import Link, parameters
 from adapters.amqp.publisher import Letter, Publisher
-from adapters.amqp.tls import context
 
 Prepare = Callable[[Connection], Awaitable[None]]
 
@@ -47,8 +46,7 @@ class Broker:
 
     def _made(self) -> tuple[Link, Link]:
         if self._links is None:
-            secure = any(address.startswith("amqps:") for address in self.settings.addresses)
-            tls = context(self.settings.tls, self.folder) if secure else None
+            tls = self.settings.tls_context(self.folder)
             one, other = (
                 parameters(self.settings, tls, f"understudy {self.name} {word}") for word in ("reads", "publishes")
             )

@@ -1,11 +1,15 @@
 """The settings of an AMQP adapter."""
 
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from adapters.formats.config import FormatChoice
 from gateway.settings import Duration, Settings, Size
+from gateway.tls import Server
 
 DIRECT = "amq.rabbitmq.reply-to."
 """How RabbitMQ's direct reply addresses begin."""
@@ -24,23 +28,6 @@ def _address(address: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-
-
-class TlsSettings(Settings):
-    """How the brokers of amqps addresses are trusted, and what they are shown."""
-
-    ca: str | None = None
-    """A PEM file with the authority that signed their certificate; relative to the configuration. By default the
-    system's."""
-    certificate: str | None = None
-    """A PEM file with the certificate that is shown to them."""
-    key: str | None = None
-    """A PEM file with that certificate's key; by default it is in the same file."""
-    verify: bool = True
-    """Whether their certificate must be valid for their name."""
-    minimum_tls: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
-    ciphers: str | None = None
-    """OpenSSL's cipher list; by default what it takes for safe."""
 
 
 class Place(Settings):
@@ -146,7 +133,8 @@ class AmqpSettings(Settings):
     vhost: str = "/"
     user: str
     password: SecretStr
-    tls: TlsSettings = TlsSettings()
+    tls: Server = Server()
+    """How the brokers of amqps addresses are trusted, and what they are shown."""
     heartbeat: Duration = 30.0
     prefetch: int = Field(300, ge=1, le=65535)
     """Messages of a queue that a worker holds at once."""
@@ -188,3 +176,32 @@ class AmqpSettings(Settings):
     def taps(self) -> bool:
         """Whether this adapter only reads."""
         return any(one.tap for one in self.operations.values())
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken with any of the brokers."""
+        return any(address.startswith("amqps:") for address in self.addresses)
+
+    def tls_context(self, folder: Path) -> ssl.SSLContext | None:
+        """What connections to amqps addresses are made with. Reads the files. Raises ConfigError."""
+        if not self.secure:
+            return None
+        made = self.tls.context(folder, "tls.")
+        self.tls.show(made, folder, "tls.")
+        return made
+
+    def weaknesses(self) -> Sequence[str]:
+        """What is configured and weakens security, one sentence each."""
+        found = [*self.tls.weak_server("tls.", "broker")] if self.secure else []
+        if not all(address.startswith("amqps:") or _is_here(address) for address in self.addresses):
+            found.append("addresses: an address is not amqps, so password and messages can be read on the way")
+        if "*" in self.reply_to:
+            found.append(
+                "reply_to: any queue is allowed, so who can send a request can have it answered into any queue"
+            )
+        return found
+
+
+def _is_here(address: str) -> bool:
+    host = address.partition("://")[2].rpartition(":")[0]
+    return host in ("localhost", "127.0.0.1", "[::1]")

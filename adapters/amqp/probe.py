@@ -7,7 +7,6 @@ from adapters.amqp.channel import Lost, opened, passive
 from adapters.amqp.config import Operation, Place
 from adapters.amqp.connection import Connection
 from adapters.amqp.link import connected, parameters, shut
-from adapters.amqp.tls import context
 from gateway.contract import ConfigError
 
 PATIENCE = 4.0
@@ -18,8 +17,7 @@ async def problems(broker: Broker) -> Sequence[str]:
     """What is wrong, one sentence each."""
     settings, name = broker.settings, f"adapters.{broker.name}"
     try:
-        secure = any(address.startswith("amqps:") for address in settings.addresses)
-        tls = context(settings.tls, broker.folder) if secure else None
+        tls = settings.tls_context(broker.folder)
     except ConfigError as error:
         return [f"{name}.{problem}" for problem in error.problems]
     found: list[str] = []

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from adapters.soap import explain, login, tls, wsdl
+from adapters.soap import explain, login, wsdl
 from adapters.soap.access import Access
 from adapters.soap.auth import missing
 from adapters.soap.config import IncumbentSettings, SoapSettings
@@ -40,8 +40,9 @@ class Soap:
         self._codecs = dressed(self._contract, settings, folder)
         self._published = Published(self._contract, path)
         self._folder = folder
-        self._tls = tls.context(settings.incumbent, folder) if settings.incumbent else None
-        self._relay = _relay(settings, settings.incumbent, self._tls) if settings.incumbent else None
+        incumbent = settings.incumbent
+        self._tls = incumbent.context(folder, "incumbent.") if incumbent and incumbent.secure else None
+        self._relay = _relay(settings, incumbent, self._tls) if incumbent else None
         self._prober = _prober(settings, self._relay, folder)
         self.ceiling = Stage.LIVE if settings.auth else Stage.SHADOW
 
@@ -56,14 +57,18 @@ class Soap:
     def front(self, gateway: Gateway) -> Front:
         """The address that callers use. Raises ConfigError where our own certificate cannot be read."""
         settings = self._settings
-        if settings.incumbent:
-            tls.show(self._tls, settings.incumbent, self._folder)
+        self._show_certificate()
         for name, codec in self._codecs.items():
             codec.noticed = partial(self._noticed, gateway, name)
         access = Access(settings, self._contract, gateway, self._prober, Faults(settings.faults))
         return SoapFront(
             self._name, settings, self._contract, self._codecs, self._published, self._relay, gateway, access
         )  # fmt: skip
+
+    def _show_certificate(self) -> None:
+        """Reads our own certificate's key, which only those need who make connections. Raises ConfigError."""
+        if self._tls and self._settings.incumbent:
+            self._settings.incumbent.show(self._tls, self._folder, "incumbent.")
 
     def _noticed(self, gateway: Gateway, operation: str, event: str) -> None:
         """Counts what a worker alone sees; what the observer reads as well is counted there."""
@@ -85,7 +90,7 @@ class Soap:
         problems += [f"{name}.auth.verify.{key}: {sentence}" for key, sentence in missing(self._settings.auth).items()]
         if self._relay and self._settings.incumbent:
             try:
-                tls.show(self._tls, self._settings.incumbent, self._folder)
+                self._show_certificate()
             except ConfigError as error:
                 problems += [f"{name}.{problem}" for problem in error.problems]
             problems += [f"{name}.incumbent.{problem}" for problem in await login.problems(self._relay)]
@@ -93,7 +98,7 @@ class Soap:
 
     def warnings(self) -> Sequence[str]:
         """What is configured of the incumbent and weakens security, and which samples cannot be matched exactly."""
-        found = tls.warnings(self._settings.incumbent) if self._settings.incumbent else ()
+        found = self._settings.incumbent.weaknesses() if self._settings.incumbent else ()
         weak = [f"adapters.{self._name}.incumbent.{sentence}" for sentence in found]
         return [*weak, *(f"adapters.{self._name}.mirror: {sentence}" for sentence in unlike(self._codecs))]
 

@@ -1,5 +1,6 @@
 """The settings of a SOAP adapter."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from adapters.soap.auth import Auth, ClarkName, Credentials, FaultSettings, own, stated
 from adapters.soap.shaping import DeclaredFault, Mirrored, mirrored
 from gateway.settings import Duration, Settings, Size
+from gateway.tls import Server
 
 
 def _address(url: str) -> str:
@@ -25,29 +27,35 @@ def _path(path: str) -> str:
     return path
 
 
-class IncumbentSettings(Settings):
-    """The legacy service."""
+class IncumbentSettings(Server):
+    """The legacy service, and the TLS to it where its address is https."""
 
     url: Annotated[str, AfterValidator(_address)]
     timeout: Duration = 60.0
     """How long an answer may take, and each wait of a streamed one. Not shorter than callers used to wait."""
     connections: int = Field(64, ge=1)
     """Connections that a worker has to it at most."""
-    verify: bool = True
-    """Whether its TLS certificate must be valid for its name."""
-    ca: str | None = None
-    """A PEM file with the authority that signed it; relative to the configuration. By default the system's."""
-    certificate: str | None = None
-    """A PEM file with the certificate that is shown to it."""
-    key: str | None = None
-    """A PEM file with that certificate's key; by default it is in the same file."""
-    minimum_tls: Literal["1.0", "1.1", "1.2", "1.3"] = "1.2"
-    ciphers: str | None = None
-    """OpenSSL's cipher list; by default what it takes for safe."""
     credentials: Annotated[Credentials | None, BeforeValidator(own)] = None
     """Shown instead of the caller's own Authorization, which is relayed by default."""
     rewrite: Literal["wsa_to"] | None = None
     """The one exception to byte for byte: wsa:To of a request becomes the incumbent's address."""
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken with it."""
+        return self.url.startswith("https:")
+
+    def weaknesses(self) -> Sequence[str]:
+        """What is configured and weakens security, one sentence each."""
+        found = [*self.weak_server("", "incumbent")] if self.secure else []
+        if self.credentials:
+            user = self.credentials.basic.user
+            found.append(
+                f"credentials: every caller acts as {user!r} at the incumbent, which checks nobody else any more"
+            )
+        if self.credentials and not self.secure:
+            found.append("credentials: they are sent in the clear, since the address is not https")
+        return found
 
 
 class SoapSettings(Settings):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from gateway import assembly, tls
+from gateway import assembly, certificates
 from gateway.cli import console
 from gateway.cli.migrated import condition
 from gateway.cli.reports import run_out, switched_off
@@ -37,7 +37,7 @@ def check(path: Path) -> int:
         wrong += _tried(f"adapter {name}", [problem.removeprefix(f"adapters.{name}.") for problem in found])
     for name, model in models.items():
         wrong += _model(name, model, table)
-    for sentence in (*tls.warnings(loaded.config.listen.tls), *_weak(adapters)):
+    for sentence in (*certificates.warnings(loaded.config.listen.tls), *_weak(adapters)):
         console.line(f"weak: {sentence}", style="yellow")
     _routes(loaded, caps)
     _restart(loaded)

@@ -11,11 +11,11 @@ import uvloop
 
 from adapters.soap import Soap
 from adapters.soap.config import SoapSettings
+from gateway.certificates import certificates
+from gateway.certificates import warnings as listener_warnings
 from gateway.config import Tls
 from gateway.contract import ConfigError
 from gateway.protocol import subject
-from gateway.tls import certificates
-from gateway.tls import warnings as listener_warnings
 from tests.certificates import Made, made
 from tests.integration.soap.guarded import PATH, answer, described, envelope, guarded
 from tests.integration.wire import Caller, answering, legacy_server, ok, post
@@ -130,6 +130,8 @@ def test_an_encrypted_or_missing_key_is_refused_and_never_asked_for(tmp_path: Pa
         assert words in asyncio.run(_first(adapter))
         with pytest.raises(ConfigError, match=words):
             adapter.front(None)  # type: ignore[arg-type]  # it is refused before
+        with pytest.raises(ConfigError, match=words):
+            certificates(Tls(certificate=file, key=file), tmp_path)
 
 
 async def _first(adapter: Soap) -> str:

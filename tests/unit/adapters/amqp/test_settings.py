@@ -8,7 +8,6 @@ from pydantic import ValidationError
 from adapters.amqp.broker import Budget
 from adapters.amqp.codec import Codec
 from adapters.amqp.config import AmqpSettings, Operation
-from adapters.amqp.tls import warnings
 from gateway.contract import Call, Opaque, Raw, Refusal, Unencodable, Values
 
 TAP = {"requests": {"exchange": "bank"}}
@@ -54,11 +53,11 @@ def test_what_contradicts_itself_is_refused(given: dict[str, Any], problem: str)
 
 
 def test_what_is_weak_is_told() -> None:
-    assert warnings(settings()) == []
+    assert settings().weaknesses() == []
     weak = settings(addresses=["amqp://mq.example:5672"], reply_to=["*"])
-    assert [one.partition(":")[0] for one in warnings(weak)] == ["addresses", "reply_to"]
+    assert [one.partition(":")[0] for one in weak.weaknesses()] == ["addresses", "reply_to"]
     old = settings(addresses=["amqps://mq.example:5671"], tls={"minimum_tls": "1.0", "ciphers": "ALL", "verify": False})
-    assert [one.partition(":")[0] for one in warnings(old)] == ["tls.minimum_tls", "tls.ciphers", "tls.verify"]
+    assert [one.partition(":")[0] for one in old.weaknesses()] == ["tls.minimum_tls", "tls.ciphers", "tls.verify"]
 
 
 def test_reading_rests_while_too_much_is_held_or_the_broker_takes_nothing() -> None:
