@@ -33,7 +33,7 @@ $(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); the first time takes a minute or two"
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/run.txt
-	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.txt

@@ -1,6 +1,7 @@
 """The way to one model: connects when the model is there, again when it comes back, and says why it is not."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
@@ -19,6 +20,8 @@ from gateway.contract import (
 
 log = structlog.get_logger()
 
+STARTING = 10.0
+"""Seconds that a model may take to start, or to start again, before it is worth a warning."""
 SETTLE = 1.0
 """Seconds before what has taken a model's place is connected: while two are served in turns, not at every call."""
 LOOK = 5.0
@@ -51,16 +54,17 @@ class Link:
 
     async def connect(self) -> None:
         """Returns once the model is connected and warm; tries again for as long as it takes."""
-        pause = 0.1
+        pause, began, told = 0.1, time.monotonic(), ""
         async with self._connecting:  # the links of two configurations may both want this one connected
             while self._model is None:
                 try:
                     self._model = await self.kind.connect(self.socket)
                     self.problem = ""
                 except ModelUnavailable as error:
-                    if str(error) != self.problem:
-                        self.problem = str(error)
-                        log.warning("model_unavailable", model=self.name, reason=self.problem)
+                    self.problem = str(error)
+                    if time.monotonic() - began >= STARTING and told != self.problem:
+                        told = self.problem
+                        log.warning("model_unavailable", model=self.name, reason=told)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 2.0)
         if not self.kind.tag and self._looking is None:

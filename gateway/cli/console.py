@@ -33,8 +33,10 @@ def plain(text: str) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
-    """A table; numbers stand right."""
+    """A table; numbers stand right. Without rows it says so instead of its heads."""
     rows = [list(row) for row in rows]
+    if not rows:
+        columns = ["nothing yet"]
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for at, column in enumerate(columns):
         right = bool(rows) and all(isinstance(row[at], int | float | None) for row in rows)

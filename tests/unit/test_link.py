@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.contract import CandidateFailed, ModelChanged, ModelUnavailable
 from gateway.link import Link, Links
@@ -179,5 +180,21 @@ def test_closing_ends_the_search_for_a_successor() -> None:
         connects = scorer.connects
         await asyncio.sleep(0)
         assert (scorer.connects, scorer.closed) == (connects, 1)
+
+    run(case)
+
+
+@pytest.mark.parametrize(("patience", "told"), [(60.0, []), (0.0, ["model_unavailable"])])
+def test_only_a_model_that_stays_away_is_worth_a_warning_and_only_one(
+    monkeypatch: pytest.MonkeyPatch, patience: float, told: list[str]
+) -> None:
+    monkeypatch.setattr("gateway.link.STARTING", patience)
+
+    async def case() -> None:
+        scorer = Scorer()
+        scorer.away = 3
+        with capture_logs() as logged:
+            await Link("scorer", scorer, "").connect()
+        assert [line["event"] for line in logged] == told
 
     run(case)
