@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gateway.examples.credit.broker import free_port
+from gateway.parent import ends_with_parent
 from tests.services import PATIENCE, owner
 
 USER, PASSWORD = "understudy", "not-very-secret"
@@ -48,11 +49,15 @@ class Mariadb:
             raise RuntimeError(f"MariaDB could not be set up:\n{self._log.read_text()}")
 
     def start(self) -> None:
-        """Starts it; returns when it takes connections. Raises RuntimeError with its log."""
+        """Starts it; returns when it takes connections. It ends with the thread that calls this, so with a killed
+        pytest too. Raises RuntimeError with its log."""
         command = [str(self._programs / "mariadbd"), *OPTIONS, f"--datadir={self._data}", f"--port={self.port}",
                    f"--socket={self._socket}", f"--pid-file={self._folder / 'pid'}"]  # fmt: skip
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self._folder)
+            self._process = subprocess.Popen(
+                command, user=self._user, stdout=log, stderr=log, cwd=self._folder,
+                preexec_fn=ends_with_parent(signal.SIGKILL),
+            )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

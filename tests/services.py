@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.examples.credit.broker import PROGRAM, Broker, free_port
+from gateway.parent import ends_with_parent
 
 PATIENCE = 60.0
 """Seconds that a service may take to start; only a broken one takes them."""
@@ -111,12 +112,16 @@ class Postgresql:
             subprocess.run(command, user=self._user, check=True, stdout=log, stderr=log, cwd=self.folder)
 
     def start(self) -> None:
-        """Starts it; returns when it takes connections. Raises RuntimeError with its log."""
+        """Starts it; returns when it takes connections. It ends with the thread that calls this, so with a killed
+        pytest too. Raises RuntimeError with its log."""
         settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "port": self.port}
         options = [text for name, value in settings.items() for text in ("-c", f"{name}={value}")]
         command = [str(self._programs / "postgres"), "-D", str(self.folder / "data"), *options]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(command, user=self._user, stdout=log, stderr=log, cwd=self.folder)
+            self._process = subprocess.Popen(
+                command, user=self._user, stdout=log, stderr=log, cwd=self.folder,
+                preexec_fn=ends_with_parent(signal.SIGINT),
+            )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
         while not self.answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

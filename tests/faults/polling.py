@@ -27,14 +27,28 @@ class Slow(ByAmount):
         return super().predict(rows)
 
 
-class Held(Saying):
-    """Answers when the file `go` is there, and says in the file `asked` that it was asked."""
+def held() -> None:
+    """Says in the file `asked` that the model was asked, and returns when the file `go` is there."""
+    folder = Path(sys.argv[1])
+    (folder / "asked").touch()
+    until((folder / "go").exists, "the test to let the model go", 300)
+
+
+class Late(ByAmount):
+    """Answers when it is let."""
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | RowError]:
+        """One prediction a row."""
+        held()
+        return super().predict(rows)
+
+
+class Stern(Saying):
+    """Answers when it is let, and rejects everybody."""
 
     def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
         """One prediction a row, all alike."""
-        folder = Path(sys.argv[1])
-        (folder / "asked").touch()
-        until((folder / "go").exists, "the test to let the model go")
+        held()
         return super().predict(rows)
 
 
@@ -43,9 +57,14 @@ def slow() -> Slow:
     return Slow("slow:1")
 
 
-def held() -> Held:
-    """The factory of a model that contradicts it."""
-    return Held("held:1", 0.95)
+def late() -> Late:
+    """The factory of one that agrees and can be held."""
+    return Late("late:1")
+
+
+def stern() -> Stern:
+    """The factory of one that contradicts it and can be held."""
+    return Stern("stern:1", 0.95)
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:

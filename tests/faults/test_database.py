@@ -31,7 +31,7 @@ from tests.services import Postgresql
 
 __all__ = ["legacy"]
 CLAIM = {"lease": "2s", "attempts": 100}
-SLOW, HELD = "tests.faults.polling:slow", "tests.faults.polling:held"
+COLUMNS = {"token": "us_token", "until": "us_until", "attempts": "us_attempts"}
 SHORT, LONG = (3000, 4), (50_000, 20)
 
 
@@ -58,11 +58,12 @@ class Pollers:
 
 
 @contextmanager
-def polling(legacy: Legacy, folder: Path, call: str = SLOW, model: str = "slow", **table: object) -> Iterator[Pollers]:
-    """Pollers of the legacy table, killed at the end."""
+def polling(legacy: Legacy, folder: Path, model: str = "slow", **table: object) -> Iterator[Pollers]:
+    """Pollers of the legacy table with a model of tests.faults.polling, killed at the end."""
     folder.mkdir(exist_ok=True)
-    text_ = config(adapter(legacy, claim=CLAIM, **table), model=model).replace("tests.models:slow", call)
-    (folder / "understudy.yaml").write_text(text_.replace("tests.models:held", call))
+    values = {**adapter(legacy, **{"claim": CLAIM, **table}), "timeout": "5m"}
+    written = config(values, model=model).replace(f"tests.models:{model}", f"tests.faults.polling:{model}")
+    (folder / "understudy.yaml").write_text(written)
     pollers = Pollers(folder)
     try:
         yield pollers
@@ -118,27 +119,35 @@ def test_kill_9_of_pollers_loses_and_doubles_no_answer(
     assert sampler.held() == []
 
 
-def test_who_wakes_after_its_lease_changes_nothing(legacy: Legacy, tmp_path: Path) -> None:
-    """Given a poller that is stopped while its model works, when another answers its rows, then it writes nothing."""
+@pytest.mark.parametrize("claim", [{}, {"columns": COLUMNS}], ids=["side table", "columns"])
+def test_who_wakes_after_its_lease_changes_nothing(legacy: Legacy, tmp_path: Path, claim: dict[str, object]) -> None:
+    """Given a poller that is stopped while its model works, when another has its rows, then it writes nothing there."""
     prepared(legacy)
-    legacy.apply(range(1, 41))
-    with polling(legacy, tmp_path / "a", HELD, "held") as sleeper, polling(legacy, tmp_path / "b") as other:
+    with legacy.engine.begin() as connection:
+        for kind in ("us_token VARCHAR(32)", "us_until BIGINT", "us_attempts INTEGER") if claim else ():
+            connection.exec_driver_sql(f"ALTER TABLE loans ADD COLUMN {kind}")
+    legacy.apply(range(1, 41), amount=10)
+    a, b = tmp_path / "a", tmp_path / "b"
+    with (
+        polling(legacy, a, "stern", claim={**CLAIM, **claim}) as sleeper,
+        polling(legacy, b, "late", claim={**claim, "lease": "10m"}) as other,
+    ):
         sleeper.start()
-        until((tmp_path / "a" / "asked").exists, sleeper.log())
+        until((a / "asked").exists, sleeper.log())
         sleeper.running[0].send_signal(signal.SIGSTOP)
-        assert claimed(legacy) == 40
         other.start()
-        until(lambda: legacy.states() == {"DONE": 40}, other.log())
-        before = legacy.rows()
-        other.kill(0)
-        (tmp_path / "a" / "go").touch()
+        until((b / "asked").exists, other.log())  # so the other one has them, and goes on having them
+        legacy.apply([1000])
+        (a / "go").touch()
         sleeper.running[0].send_signal(signal.SIGCONT)
-        legacy.apply([1000])  # only the sleeper is there to answer it, and does so after what it had
-        until(lambda: legacy.states() == {"DONE": 41}, sleeper.log())
-    assert legacy.rows()[:40] == before
+        until(lambda: legacy.states().get("DONE"), sleeper.log())  # it has written what it had, and gone on
+        rows = legacy.rows()
+        assert {(row["state"], row["decision"], row["score"]) for row in rows[:40]} == {("NEW", None, None)}
+        assert (rows[40]["decision"], answered(legacy)) == ("R", 1)
+        (b / "go").touch()
+        until(lambda: legacy.states() == {"DONE": 41}, other.log())
+    assert {row["decision"] for row in legacy.rows()[:40]} == {"A"}
     assert answered(legacy) == 41
-    assert {row["decision"] for row in before} == {"A", "R", None}
-    assert legacy.rows()[40]["decision"] == "R", "the sleeper's model says so of everybody"
 
 
 def test_a_crash_of_postgresql_is_outlived(

@@ -2,12 +2,13 @@
 
 import asyncio
 import json
-import threading
+import signal
 from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, text
+from structlog.testing import capture_logs
 
 from tests.inprocess import running
 from tests.integration.database.configured import ROUTE, adapter, config, settings
@@ -166,11 +167,12 @@ def test_the_database_may_go_away_and_come_back(legacy: Legacy, tmp_path: Path, 
         legacy.claims(settings(legacy))
         async with running(config(adapter(legacy)), tmp_path) as gateway:
             legacy.apply(range(1, 101), amount=10)
-            restarting = threading.Thread(target=server.restart)
-            restarting.start()
-            await asyncio.to_thread(restarting.join)
+            server.end(signal.SIGQUIT)
+            await gateway.until(lambda: any(one["event"] == "database_down" for one in said))
+            server.start()
             legacy.engine.dispose()
             legacy.apply(range(101, 151), amount=10)
             await gateway.until(lambda: legacy.states() == {"DONE": 150}, 60)
 
-    asyncio.run(case())
+    with capture_logs() as said:
+        asyncio.run(case())
