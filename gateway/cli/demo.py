@@ -80,7 +80,7 @@ class _Performance:
             if self._queued:
                 told["queue"] = demo_queue.play(self._out, self._system, engine, self._applications)
                 told["ok"] &= told["queue"]["ok"]
-            told["guard"] = play_bad_model(self._out, self._system, engine, self._applications, self._own)
+            told["guard"] = play_bad_model(self._out, self._system, engine, self._applications, self._own, self._queued)
             told["ok"] &= bool(told["guard"]["ok"])
             return told
         finally:

@@ -49,8 +49,13 @@ def prepare(system: System) -> None:
 def play(out: Screen, system: System, engine: Engine, applications: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What there is to tell, as JSON; shown as well. Raises DemoFailed, StoreDown."""
     chosen = applications[:ROWS]
+    nights = []
     with out.progress("the table, from off to live", len(STEPS)) as done:
-        nights = [_night(system, engine, chosen, *step, done) for step in STEPS]
+        for stage, percent in STEPS:
+            system.move(stage, percent)
+            name, ours = f"{stage} {percent} %" if percent else stage, _ours(chosen, stage, percent)
+            nights.append(night(system, engine, chosen, name, len(ours)))
+            done()
     rows = [(one.stage, one.rows, one.batch, one.gateway) for one in nights]
     out.table("The table of the branches", ["stage", "rows inserted", "answered by the batch", "by the gateway"], rows)
     out.say(
@@ -62,27 +67,22 @@ def play(out: Screen, system: System, engine: Engine, applications: Sequence[Map
     return {"nights": [asdict(one) for one in nights], "ok": kept}
 
 
-def _night(
-    system: System, engine: Engine, applications: Sequence[Mapping[str, Any]], stage: str, percent: int,
-    done: Callable[[], None],
+def night(
+    system: System, engine: Engine, applications: Sequence[Mapping[str, Any]], stage: str, expected: int
 ) -> Night:  # fmt: skip
-    """One stage: inserts the rows, waits for what the gateway does, then has the batch run."""
-    system.move(stage, percent)
+    """Inserts the rows, waits until the gateway has answered those expected of it, then has the batch run.
+
+    Raises DemoFailed, StoreDown."""
     file, before = system.folder / table.FILE, queries.ledger(engine, ROUTE)
     answered = table.answered(file)
-    expected = len(_ours(applications, stage, percent))
     table.apply(file, applications)
-    _until(
-        lambda: table.answered(file).get("gateway", 0) - answered.get("gateway", 0) >= expected, "the gateway's rows"
-    )
+    _until(lambda: _more(file, answered) >= expected, "the gateway's rows")
     watched = 0 if stage == "off" else len(applications) - expected
     _until(lambda: queries.ledger(engine, ROUTE).get(PENDING, 0) == watched, "the snapshots")
     batch = table.batch(file)
     seen = 0 if stage == "off" else len(applications)
     balanced = settled(engine, ROUTE, before.get(SEEN, 0) + seen)
-    gateway = _more(file, answered)
-    done()
-    return Night(f"{stage} {percent} %" if percent else stage, len(applications), batch, gateway, expected, balanced)
+    return Night(stage, len(applications), batch, _more(file, answered), expected, balanced)
 
 
 def _more(file: Path, before: Mapping[str, int]) -> int:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Engine
 
+from gateway.cli import demo_database, demo_queue
 from gateway.cli.demo_figures import settled
 from gateway.cli.demo_rounds import Heard, Request, play
 from gateway.cli.demo_system import DemoFailed, System
@@ -29,6 +30,21 @@ IN_FORCE = 2.0
 
 
 @dataclass(slots=True, frozen=True)
+class Channel:
+    """What came through a queue or a table once the hold was in force."""
+
+    after: int
+    incumbent: int
+    """Those of them that the incumbent answered."""
+    balanced: bool
+
+    @property
+    def ok(self) -> bool:
+        """Whether the incumbent answered all of them, and each is accounted for."""
+        return self.incumbent == self.after and self.balanced
+
+
+@dataclass(slots=True, frozen=True)
 class Tripped:
     """What came of it."""
 
@@ -42,22 +58,28 @@ class Tripped:
     """Calls sent once the hold was in force, and how many of them legacy answered byte for byte."""
     identical: int
     balanced: bool
+    table: Channel
+    queue: Channel | None
+    """None where there is no broker."""
 
     @property
     def ok(self) -> bool:
-        """Whether the route was held, for everybody, and every call is accounted for."""
-        return bool(self.reason) and self.identical == self.after and self.balanced
+        """Whether the route was held, for everybody on every channel, and every call is accounted for."""
+        channels = (self.table, *([self.queue] if self.queue else []))
+        held = bool(self.reason) and self.identical == self.after
+        return held and self.balanced and all(one.ok for one in channels)
 
 
 def play_bad_model(
-    out: Screen, system: System, engine: Engine, applications: Sequence[Request], own: Sequence[Exchange]
-) -> dict[str, object]:
-    """What there is to tell, as JSON; shown as well. Raises DemoFailed, StoreDown."""
+    out: Screen, system: System, engine: Engine, applications: Sequence[Request], own: Sequence[Exchange],
+    queued: bool,
+) -> dict[str, object]:  # fmt: skip
+    """What there is to tell, as JSON; shown as well. `queued`: the queue is there. Raises DemoFailed, StoreDown."""
     system.move("canary", PERCENT)
     system.rewrite(_spoilt(system.configuration.read_text()))
     callers = [Caller(system.address) for _ in range(4)]
     try:
-        found = _until_held(out, system, engine, callers, applications, own)
+        found = _until_held(out, system, engine, callers, applications, own, queued)
     finally:
         for caller in callers:
             caller.close()
@@ -67,6 +89,11 @@ def play_bad_model(
     )
     out.say(f"  {found.reason}", "bold")
     out.say(f"Of the next {found.after} calls legacy answered {found.identical}, byte for byte.")
+    if found.queue:
+        out.say(
+            f"Of the next {found.queue.after} records of the queue the old worker answered {found.queue.incumbent}."
+        )
+    out.say(f"Of the next {found.table.after} rows of the table the batch answered {found.table.incumbent}.")
     out.say()
     return asdict(found) | {"ok": found.ok}
 
@@ -82,7 +109,7 @@ def _spoilt(text: str) -> str:
 
 def _until_held(
     out: Screen, system: System, engine: Engine, callers: Sequence[Caller], applications: Sequence[Request],
-    own: Sequence[Exchange],
+    own: Sequence[Exchange], queued: bool,
 ) -> Tripped:  # fmt: skip
     before, begun = queries.ledger(engine, ROUTE).get(SEEN, 0), time.monotonic()
     sent = answered = 0
@@ -100,9 +127,20 @@ def _until_held(
     seconds = time.monotonic() - begun
     time.sleep(IN_FORCE)  # what is claimed: within two seconds everybody knows
     after = Heard(play(callers, applications[:ROUND], lambda: None), own[:ROUND])
-    total = sent + len(after.exchanges)
+    balanced = settled(engine, ROUTE, before + sent + len(after.exchanges))
     reason = held[0].reason if held else ""
+    queue = _queue(system, engine, applications[:ROUND]) if queued else None
     return Tripped(
-        reason, sent, answered, round(seconds, 1), len(after.exchanges), len(after.incumbent),
-        settled(engine, ROUTE, before + total),
+        reason, sent, answered, round(seconds, 1), len(after.exchanges), len(after.incumbent), balanced,
+        _table(system, engine, applications[:ROUND]), queue,
     )  # fmt: skip
+
+
+def _queue(system: System, engine: Engine, applications: Sequence[Request]) -> Channel:
+    found = demo_queue.shift(system, engine, applications, "held")
+    return Channel(found.records, found.worker, found.balanced)
+
+
+def _table(system: System, engine: Engine, applications: Sequence[Request]) -> Channel:
+    found = demo_database.night(system, engine, applications, "held", expected=0)
+    return Channel(found.rows, found.batch, found.balanced)

@@ -1,7 +1,7 @@
 """The demonstration's queue: EBCDIC records as from a mainframe, an old worker, and the stages moved as before."""
 
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -69,18 +69,12 @@ def _start(node: Broker) -> None:
 
 def play(out: Screen, system: System, engine: Engine, applications: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What there is to tell, as JSON; shown as well. Raises DemoFailed, StoreDown."""
-    from gateway.examples.credit import queue
-
-    mainframe = queue.Mainframe(system.environment["UNDERSTUDY_BROKER"])
-    bodies = [queue.request(one) for one in applications[:RECORDS]]
-    own = [queue.reply(body) for body in bodies]
-    try:
-        with out.progress("the queue, from off to live", len(STEPS)) as done:
-            shifts = [_shift(system, engine, mainframe, bodies, own, *step, done) for step in STEPS]
-    except TimeoutError as error:
-        raise DemoFailed(f"the queue: {error}") from error
-    finally:
-        mainframe.close()
+    shifts = []
+    with out.progress("the queue, from off to live", len(STEPS)) as done:
+        for stage, percent in STEPS:
+            system.move(stage, percent)
+            shifts.append(shift(system, engine, applications, f"{stage} {percent} %" if percent else stage))
+            done()
     rows = [(one.stage, one.records, one.worker, one.candidate) for one in shifts]
     columns = ["stage", "records sent", "the worker's own bytes", "by the candidate"]
     out.table("The mainframe's queue", columns, rows)
@@ -95,18 +89,20 @@ def play(out: Screen, system: System, engine: Engine, applications: Sequence[Map
     return {"shifts": [asdict(one) for one in shifts], "ok": exact and whole and nested}
 
 
-def _shift(
-    system: System, engine: Engine, mainframe: Any, bodies: Sequence[bytes], own: Sequence[bytes], stage: str,
-    percent: int, done: Callable[[], None],
-) -> Shift:  # fmt: skip
-    """One stage: sends the records and looks at the replies."""
-    from gateway.examples.credit.queue import QUEUE
+def shift(system: System, engine: Engine, applications: Sequence[Mapping[str, Any]], stage: str) -> Shift:
+    """Sends the records and looks at the replies, whatever stage is in force. Raises DemoFailed, StoreDown."""
+    from gateway.examples.credit import queue
 
-    system.move(stage, percent)
+    bodies = [queue.request(one) for one in applications[:RECORDS]]
     before = queries.ledger(engine, ROUTE).get(SEEN, 0)
-    replies = mainframe.ask(QUEUE, bodies)
+    mainframe = queue.Mainframe(system.environment["UNDERSTUDY_BROKER"])
+    try:
+        replies = mainframe.ask(queue.QUEUE, bodies)
+    except TimeoutError as error:
+        raise DemoFailed(f"the queue: {error}") from error
+    finally:
+        mainframe.close()
+    own = (queue.reply(body) for body in bodies)
     worker = sum(not one.by and one.body == theirs for one, theirs in zip(replies, own, strict=True))
     candidate = sum(one.by == "candidate" for one in replies)
-    balanced = settled(engine, ROUTE, before + len(bodies))
-    done()
-    return Shift(f"{stage} {percent} %" if percent else stage, len(bodies), worker, candidate, balanced)
+    return Shift(stage, len(bodies), worker, candidate, settled(engine, ROUTE, before + len(bodies)))

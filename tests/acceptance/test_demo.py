@@ -160,6 +160,15 @@ def test_a_bad_model_is_held_by_the_guard_and_everybody_is_legacys_again(told: M
     assert guard["identical"] == guard["after"] == min(CALLS, 100) and guard["balanced"]
 
 
+def test_a_hold_is_in_force_on_the_table_too(told: Mapping[str, Any]) -> None:
+    assert told["guard"]["table"] == {"after": 100, "incumbent": 100, "balanced": True}
+
+
+def test_a_hold_is_in_force_on_the_queue_too(told: Mapping[str, Any]) -> None:
+    programs(RABBITMQ)
+    assert told["guard"]["queue"] == {"after": 100, "incumbent": 100, "balanced": True}
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demonstration_leaves_nothing_running(
     told: Mapping[str, Any], place: Path, tmp_path: Path, sign: signal.Signals

@@ -3,6 +3,7 @@
 `python -m gateway.examples.credit.queue --broker HOST:PORT --queue NAME` runs the worker until it is ended."""
 
 import argparse
+import secrets
 import signal
 import sys
 import time
@@ -107,6 +108,7 @@ class Mainframe:
         for queue in (QUEUE, WORKER, REPLIES):
             self._channel.queue_declare(queue, durable=True)
         self._channel.confirm_delivery()
+        self._run = secrets.token_hex(4)  # ids that came before are those of requests that come again
         self._sent = 0
 
     def ask(self, queue: str, bodies: Sequence[bytes]) -> Sequence[Got]:
@@ -114,7 +116,7 @@ class Mainframe:
         first, self._sent = self._sent, self._sent + len(bodies)
         for at, body in enumerate(bodies, first):
             properties = pika.BasicProperties(
-                reply_to=REPLIES, correlation_id=f"MF{at:08}", message_id=f"MSG{at:08}", delivery_mode=2
+                reply_to=REPLIES, correlation_id=self._id(at), message_id=self._id(at), delivery_mode=2
             )
             self._channel.basic_publish("", queue, body, properties)
         replies: dict[str, Got] = {}
@@ -128,7 +130,10 @@ class Mainframe:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{len(bodies) - len(replies)} of {len(bodies)} replies did not come")
         self._channel.cancel()
-        return [replies[f"MF{at:08}"] for at in range(first, self._sent)]
+        return [replies[self._id(at)] for at in range(first, self._sent)]
+
+    def _id(self, at: int) -> str:
+        return f"MF{self._run}{at:08}"
 
     def close(self) -> None:
         """Closes the connection."""
