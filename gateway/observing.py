@@ -31,6 +31,7 @@ from gateway.store.engine import connect
 from gateway.store.model import Replica, ReplicaState, StoreDown
 from gateway.store.replicas import replicas, settle
 from gateway.store.retention import ClockJumped, gather, prune, prune_evidence, prune_rollups, prune_size
+from gateway.store.rollups import WIDTHS
 from gateway.store.secret import digest, secret
 from gateway.store.told import remembered
 from gateway.store.writer import Writer
@@ -156,7 +157,8 @@ class Observing:
         if records.size is not None:
             yield partial(prune_size, self._engine, records.size)
         yield partial(prune_rollups, self._engine, timedelta(seconds=records.rollups))
-        yield partial(gather, self._engine)
+        for width in WIDTHS:
+            yield partial(gather, self._engine, width)
 
     async def _guard(self, meters: Meters) -> None:
         """Has the guards look, and plans move, every few seconds; while the store is down nothing moves."""

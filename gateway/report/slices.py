@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Engine, func, select
 
-from gateway.store import queries
+from gateway.store import queries, rollups
 from gateway.store.engine import reading
 from gateway.store.model import Slot
 from gateway.store.sums import Rollup
@@ -58,10 +58,13 @@ def slices(engine: Engine, route: str) -> Slices:
     mine = table.c.route == route
     with reading(engine) as connection:
         first, last = connection.execute(select(func.min(table.c.minute), func.max(table.c.minute)).where(mine)).one()
+        names = set(connection.execute(select(table.c.replica).where(mine).distinct()).scalars())
     if first is None:
         return Slices(WIDTHS[0], {})
+    # No bucket is narrower than a sum in it.
+    least = max((one.span.total_seconds() for one in rollups.WIDTHS if one.name in names), default=0)
     span = (last - first).total_seconds() + 60
-    width = next((one for one in WIDTHS if span / one <= BUCKETS), WIDTHS[-1])
+    width = next((one for one in WIDTHS if one >= least and span / one <= BUCKETS), WIDTHS[-1])
 
     def cut(slot: Slot) -> Slice:
         since = int(slot.minute.timestamp())

@@ -43,7 +43,8 @@ def sums(
 ) -> dict[K, Rollup]:  # fmt: skip
     """The route's roll-ups added up by whatever `by` makes of a slot, in one pass; of some epochs only, if given.
 
-    Costs minutes, not calls. `since` is to the minute, and to the hour for what is old (see `retention.gather`)."""
+    Costs minutes, not calls. `since` is to the minute; of what is older to the quarter of an hour, then to the hour
+    (see `retention.gather`)."""
     table = tables.rollup
     chosen = select(table).where(table.c.route == route)
     if since is not None:

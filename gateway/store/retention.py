@@ -13,8 +13,6 @@ from gateway.store.joins import OPEN
 from gateway.store.replicas import clock
 
 AHEAD = timedelta(days=1)
-MINUTES = timedelta(days=2)
-"""How long sums are kept by the minute; then by the hour."""
 ROW = 400
 """Bytes of a record beside its texts, with its share of the indexes."""
 _SAMPLE = 1000
@@ -74,18 +72,16 @@ def prune_rollups(engine: Engine, older_than: timedelta, limit: int = 1000) -> i
     return _prune(engine, tables.rollup, tables.rollup.c.minute, older_than, limit)
 
 
-def gather(engine: Engine, older_than: timedelta = MINUTES) -> int:
-    """Adds the minutes of the oldest hour that is older up to one row a source, stage and epoch, over all replicas;
-    returns how many rows were added up. Call it until it returns 0. So reports cost hours, not minutes, of what is
-    long past. Raises StoreDown."""
+def gather(engine: Engine, width: rollups.Width) -> int:
+    """Adds what is old enough and the oldest that is narrower up to one row of this width, a source, stage and epoch;
+    returns how many rows were added up. Call it until it returns 0, the widest first. So reports cost quarters of an
+    hour, and hours of what is long past. Raises StoreDown."""
     table = tables.rollup
-    single = table.c.replica != rollups.GATHERED
+    wider = [one.name for one in rollups.WIDTHS if one.span >= width.span]
     with writing(engine, lock="understudy gather") as connection:
-        old = select(func.min(table.c.minute)).where(single, table.c.minute < clock(connection) - older_than)
-        if (first := connection.execute(old).scalar()) is None:
-            return 0
-        hour = first.replace(minute=0)
-        return rollups.gather(connection, hour, hour + timedelta(hours=1))
+        old = table.c.minute < clock(connection) - width.after
+        first = connection.execute(select(func.min(table.c.minute)).where(old, table.c.replica.not_in(wider))).scalar()
+        return 0 if first is None else rollups.gather(connection, width, width.begin(first))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Roll-ups in the store: each replica adds to its own rows, so that reading, adding and writing back is safe."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row, delete, select
@@ -13,8 +13,25 @@ from gateway.store.model import Record, Slot
 from gateway.store.spread import Spread
 from gateway.store.sums import COUNTS, Rollup
 
-GATHERED = "*"
-"""The replica of rows that were added up over all of them."""
+
+class Width(NamedTuple):
+    """How much time a row is of that was added up over all replicas; it stands under `name` as its replica."""
+
+    name: str
+    span: timedelta
+    after: timedelta
+    """How old sums become before they are added up."""
+
+    def begin(self, moment: datetime) -> datetime:
+        """When the row begins that this moment is of."""
+        seconds, span = int(moment.timestamp()), int(self.span.total_seconds())
+        return datetime.fromtimestamp(seconds - seconds % span, UTC)
+
+
+QUARTER = Width("*15", timedelta(minutes=15), timedelta(hours=2))
+HOUR = Width("*", timedelta(hours=1), timedelta(days=2))
+WIDTHS = (HOUR, QUARTER)
+"""The widest first."""
 
 
 def taken_back(records: Iterable[Record]) -> Mapping[Slot, Rollup]:
@@ -40,16 +57,16 @@ def add(connection: Connection, replica: str, parts: Sequence[Mapping[Slot, Roll
     upsert.replacing(connection, tables.rollup, [_row(replica, slot, rollup) for slot, rollup in sums.items()])
 
 
-def gather(connection: Connection, start: datetime, end: datetime) -> int:
-    """Adds the rows of this span up under the replica GATHERED and the minute `start`; returns how many they were."""
+def gather(connection: Connection, width: Width, start: datetime) -> int:
+    """Adds the rows from `start` on up to one of this width, a source, stage and epoch; returns how many they were."""
     table = tables.rollup
-    mine = (table.c.minute >= start) & (table.c.minute < end)
+    mine = (table.c.minute >= start) & (table.c.minute < start + width.span)
     sums: dict[Slot, Rollup] = {}
     # Taken and removed at once: an answer that comes late may add to a minute that is long past.
     rows = connection.execute(delete(table).where(mine).returning(table)).all()
     for row in rows:
         sums.setdefault(Slot(row.route, row.stage, row.source, row.epoch, start), Rollup()).merge(read(row))
-    upsert.replacing(connection, table, [_row(GATHERED, slot, rollup) for slot, rollup in sums.items()])
+    upsert.replacing(connection, table, [_row(width.name, slot, rollup) for slot, rollup in sums.items()])
     return len(rows)
 
 

@@ -13,6 +13,7 @@ from gateway.store.engine import reading
 from gateway.store.evidence import units
 from gateway.store.model import AGREE, DISAGREE, Close
 from gateway.store.retention import ClockJumped, gather, kept, prune, prune_evidence, prune_rollups, prune_size
+from gateway.store.rollups import HOUR, QUARTER, WIDTHS
 from gateway.store.writer import Writer
 from tests.integration.store.conftest import NewWriter
 from tests.integration.store.samples import NOW, ROUTE, SOURCE, batch, record, waiting
@@ -103,17 +104,34 @@ def test_minutes_that_are_long_past_become_one_row_an_hour_and_every_sum_stays(
         )
     new_writer("a").flush(batch(record("now")))
     before = queries.traffic(engine, ROUTE)
-    assert [gather(engine) for _ in range(3)] == [12, 12, 0]
+    assert [gather(engine, HOUR) for _ in range(3)] == [12, 12, 0]
     assert queries.traffic(engine, ROUTE) == before
     assert count(engine, "rollup") == 3
     assert queries.traffic(engine, ROUTE, since=start + 60 * MINUTE)[SOURCE, "shadow"].calls == 13
+
+
+def test_minutes_of_some_hours_ago_become_quarters_and_then_hours_and_every_sum_stays(
+    engine: Engine, writer: Writer
+) -> None:
+    """Given minutes of an hour that is over for four hours, and of one that has just been."""
+    start = (NOW - 5 * HOUR.span).replace(minute=0, second=0, microsecond=0)
+    writer.flush(batch(*(record(str(at), received=start + at * MINUTE) for at in range(60)), record("now")))
+    before = queries.traffic(engine, ROUTE)
+    assert gather(engine, HOUR) == 0
+    assert [gather(engine, QUARTER) for _ in range(5)] == [15, 15, 15, 15, 0]
+    assert queries.traffic(engine, ROUTE) == before
+    assert count(engine, "rollup") == 5
+    assert queries.traffic(engine, ROUTE, since=start + 45 * MINUTE)[SOURCE, "shadow"].calls == 16
+    soon = HOUR._replace(after=timedelta(hours=3))
+    assert [gather(engine, soon) for _ in range(2)] == [4, 0]
+    assert queries.traffic(engine, ROUTE) == before
 
 
 def test_an_answer_that_comes_late_adds_to_an_hour_that_was_added_up(engine: Engine, writer: Writer) -> None:
     old = NOW - 5 * DAY
     for call in ("1", "2"):
         writer.flush(batch(record(call, received=old)))
-        assert gather(engine) and not gather(engine)
+        assert gather(engine, HOUR) and not gather(engine, HOUR)
     [rollup] = queries.traffic(engine, ROUTE).values()
     assert (rollup.calls, rollup.compared, count(engine, "rollup")) == (2, 2, 1)
 
@@ -128,7 +146,8 @@ def test_a_replica_that_adds_while_an_hour_is_added_up_loses_nothing(engine: Eng
 
     def add_up() -> None:
         while not done.is_set():
-            gather(engine)
+            for width in WIDTHS:
+                gather(engine, width)
 
     with ThreadPoolExecutor(3) as pool:
         gathering, writing = pool.submit(add_up), [pool.submit(write, name) for name in "ab"]
