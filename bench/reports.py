@@ -26,6 +26,7 @@ from bench.load import Outcome
 from gateway.cli import app
 from gateway.cli.standing import caps_of, opened, table_of
 from gateway.config import Loaded
+from gateway.drifting import Drifts
 from gateway.lookout import PAGE, PAGES, leading, observe
 from gateway.store.engine import connect
 from gateway.store.epochs import epoch
@@ -103,7 +104,7 @@ def _filled(folder: Path, count: int) -> Filled:
     allowed = caps_of(engine)
     fill(engine, count, epoch(engine, rig.ROUTE, bound.tag, bound.digest, bound.step(allowed)), bound.tag)
     for _ in range(count // (PAGE * PAGES) + 1):
-        observe(engine, bound, allowed, kept=True)
+        observe(engine, bound, allowed, Drifts(engine), kept=True)
     for width in WIDTHS:
         while gather(engine, width):
             pass

@@ -61,6 +61,8 @@ class Facts:
     """By length in seconds, each that `spans` asks for."""
     decisions: Mapping[str, Mapping[tuple[str, str], int]] = field(default_factory=dict)
     """By answer field, over the last day: records by what incumbent and candidate said."""
+    drift: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By input: its stability index against training, and what chance alone would show."""
 
 
 @dataclass(slots=True)
@@ -102,6 +104,7 @@ def judge(guard: Guard, memory: Memory, facts: Facts, most: float = 1.0) -> Judg
         *_watched(guard, facts),
         *_counted(guard, facts),
         *_shifted(guard, facts),
+        *_drifted(guard, facts),
         *_proven(guard, memory, facts, most),
     ]
     findings.sort(key=lambda finding: -finding.outcome)
@@ -197,6 +200,21 @@ def _shifted(guard: Guard, facts: Facts) -> Iterator[Finding]:
         told += f"{'more' if most > 0 else 'less'} of {total:,} records than the incumbent, limit {_percent(limit)}"
         outcome = Outcome.HOLD if abs(most) > limit * total else Outcome.PROMOTE
         yield Finding(f"shift of {name}", outcome, told, abs(most) / total, limit, total)
+
+
+def _drifted(guard: Guard, facts: Facts) -> Iterator[Finding]:
+    """Whether any input is spread otherwise than in training, by more than the limit and by more than twice chance."""
+    if (limit := guard.drift) is None:
+        return
+    if not facts.drift:
+        told = "drift: nothing is known yet; it takes 50 records and a model that carries its training data's spread"
+        yield Finding("drift", Outcome.UNDECIDED, told, None, limit)
+        return
+    over = {name: one for name, one in facts.drift.items() if one[0] > max(limit, 2 * one[1])}
+    name, (index, chance) = max((over or facts.drift).items(), key=lambda one: one[1][0])
+    told = f"drift: {name} is {index:.2g} from training, limit {limit:g}, by chance alone {chance:.2g}"
+    told += f"; so are {len(over) - 1} more inputs" if len(over) > 1 else ""
+    yield Finding("drift", Outcome.HOLD if over else Outcome.PROMOTE, told, index, limit)
 
 
 def _counted(guard: Guard, facts: Facts) -> Iterator[Finding]:

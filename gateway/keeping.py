@@ -18,7 +18,7 @@ class Keeping:
 
     def __init__(self, settings: Records, digest: Digest) -> None:
         self.ring = keyring(settings, digest)
-        self.plain = frozenset(name for name, way in settings.fields.items() if way == "keep")
+        self.plain = settings.plain
         """The fields that are kept as they are."""
         self.named = frozenset(name for name, way in settings.fields.items() if way != "drop")
         """The fields that are kept in any way."""

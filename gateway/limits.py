@@ -51,6 +51,9 @@ class Guard(Settings):
     decisions: dict[str, Limit] = {}
     """By answer field of few values: how far the share of a value may be from the incumbent's over the last day. It
     keeps a plan from going up, and takes nobody back."""
+    drift: float | None = Field(None, gt=0)
+    """How far an input may be from the training data, as a population stability index, and beyond what chance makes
+    of so few records. It keeps a plan from going up, and takes nobody back."""
     errors: Burn | None = None
     latency: Slow | None = None
     counters: dict[str, int] = {}

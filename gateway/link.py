@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
@@ -51,6 +52,11 @@ class Link:
     def model(self) -> Model | None:
         """The connected model; None while there is none."""
         return self._model
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """What travels with the model, as far as it can be told while it is not connected."""
+        return (self._model.schema if self._model else self.kind.schema()) or {}
 
     async def connect(self) -> None:
         """Returns once the model is connected and warm; tries again for as long as it takes."""

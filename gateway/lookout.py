@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from gateway.config import Route
 from gateway.contract import Stage
 from gateway.cutover import Caps
+from gateway.drifting import Drifts
 from gateway.guard import ASSUMED, Facts, Memory, Window, judge, spans, take
 from gateway.judgement import Judgement, Outcome
 from gateway.limits import Guard
@@ -50,6 +51,11 @@ class Seen:
     """It says something new, and no other replica has said it before."""
 
     @property
+    def reason(self) -> str:
+        """Of what the guard says, in a sentence."""
+        return self.judgement.reason if self.epoch else "nothing was compared in this step yet"
+
+    @property
     def keys(self) -> int:
         """Business keys compared in the epoch."""
         return self.state.memory.keys if self.state else 0
@@ -62,6 +68,7 @@ class Lookout:
         """Opens no connection."""
         self._engine = engine
         self._meters = meters
+        self._drifts = Drifts(engine)
 
     def look(self, table: Table) -> None:
         """One look at every route. Raises StoreDown, and then what was written stands and the rest comes later."""
@@ -69,7 +76,7 @@ class Lookout:
         progress = plans.progress(self._engine)
         for bound in leading(table):
             if bound.settings.guard or bound.settings.plan:
-                seen = observe(self._engine, bound, allowed, kept=True)
+                seen = observe(self._engine, bound, allowed, self._drifts, kept=True)
                 if bound.settings.guard and seen.epoch and seen.judgement.outcome is Outcome.ROLL_BACK:
                     self._trip(bound, allowed, seen.epoch, seen)
                 if bound.settings.plan:
@@ -111,7 +118,7 @@ def standing(
         passed = (now - was.looked).total_seconds()
         at = Position(at.step, at.spent + min(max(passed, 0.0), GAP), at.approved)
     guard = seen.judgement.outcome if bound.settings.guard else None
-    return at, Situation(now, percent, held, guard, seen.judgement.reason, seen.keys)
+    return at, Situation(now, percent, held, guard, seen.reason, seen.keys)
 
 
 def leading(table: Table) -> Sequence[Bound]:
@@ -124,7 +131,7 @@ def leading(table: Table) -> Sequence[Bound]:
     return list(found.values())
 
 
-def observe(engine: Engine, bound: Bound, allowed: Caps, *, kept: bool) -> Seen:
+def observe(engine: Engine, bound: Bound, allowed: Caps, drifts: Drifts, *, kept: bool) -> Seen:
     """What the guard of a route says now. `kept`: what was taken in is remembered for the next look."""
     begun = epochs.current(engine, bound.route, bound.tag, bound.digest, bound.step(allowed))
     if begun is None:
@@ -142,7 +149,8 @@ def observe(engine: Engine, bound: Bound, allowed: Caps, *, kept: bool) -> Seen:
     day = begun.now - timedelta(days=1)
     shared = guards.decisions(engine, bound.route, begun.id, day) if guard.decisions else {}
     windows = _windows(engine, bound.route, guard, begun)
-    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), windows, shared)
+    drift = drifts.of(bound, begun.id) if guard.drift is not None else {}
+    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), windows, shared, drift)
     judgement = judge(guard, state.memory, facts, most)
     news = (str(judgement.outcome), judgement.reason) != (state.said, state.reason)
     first = kept and (news or state.arrival > known) and guards.keep(engine, state, judgement)
@@ -163,7 +171,7 @@ def _recalled(engine: Engine, route: str, guard: Guard, begun: Begun, ledger: Ma
         return state
     memory = Memory(_day_to_day(engine, route, guard, begun.id))
     if state is None:
-        return State(begun.id, digest, memory, ledger=dict(ledger))
+        return State(begun.id, digest, memory, ledger=dict(ledger if begun.ledger is None else begun.ledger))
     return State(begun.id, digest, memory, looks=state.looks, ledger=state.ledger)
 
 

@@ -38,6 +38,11 @@ class Records(Settings):
     rollups: Duration = 400 * 86400.0
     """Sums older than this are removed; they name nobody."""
 
+    @property
+    def plain(self) -> frozenset[str]:
+        """The fields that are kept as they are."""
+        return frozenset(name for name, way in self.fields.items() if way == "keep")
+
     @model_validator(mode="after")
     def _keys_are_there(self) -> "Records":
         if self.key is None and len(self.keys) > 1:

@@ -51,6 +51,8 @@ class Bound:
     """The lowest of what is configured, the source's ceiling and the adapter's."""
     digest: str
     """Names the rules that shape a verdict: with other rules evidence starts anew."""
+    plain: frozenset[str]
+    """The fields that records keep as they are; none where none is recorded."""
     _found: tuple[Caps | None, str, Level] = field(default=(None, "", BELOW[Stage.SHADOW]), init=False)
     """The level that was found last, and of which caps and tag."""
 
@@ -120,17 +122,19 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
     """The table of a configuration. Raises ConfigError with every problem found."""
     bound: dict[tuple[str, str], Bound] = {}
     wrong: list[str] = []
+    records = loaded.config.records
+    plain = records.plain if records.keep else frozenset()
     for name, route in loaded.config.routes.items():
         try:
             rules = compile_route(name, route)
-            wrong.extend(f"routes.{name}.guard.{problem}" for problem in _unguarded(route))
+            wrong.extend(f"routes.{name}.guard.{problem}" for problem in _unguarded(route, plain))
             link = links.get(route.candidate or "")
             candidate = Candidate(rules, rules.feature_names, link) if link else None
             for source in route.sources:
                 adapter, _, operation = source.partition("/")
                 if adapter not in adapters:
                     raise ConfigError(f"routes.{name}.sources.{source}: the adapter is new; only a restart adds it")
-                bound[adapter, operation] = _bind(name, source, route, rules, adapters, candidate)
+                bound[adapter, operation] = _bind(name, source, route, rules, adapters, candidate, plain)
         except ConfigError as error:
             wrong.extend(error.problems)
     if wrong:
@@ -152,7 +156,7 @@ def misfits(table: Table, model: str, described: Mapping[str, Any]) -> list[str]
 
 def _bind(
     name: str, source: str, route: Route, rules: RouteMapping, adapters: Mapping[str, Bindable],
-    candidate: Candidate | None,
+    candidate: Candidate | None, plain: frozenset[str],
 ) -> Bound:  # fmt: skip
     adapter_name, _, operation = source.partition("/")
     adapter = adapters[adapter_name]
@@ -180,11 +184,11 @@ def _bind(
     return Bound(
         name, adapter_name, operation, route, rules, mapping, codecs[operation], incumbent, candidate,
         compile_compare(route, source, name), compile_compare(itself(route), source, name),
-        in_force(route.stage, ceilings, held=False), rules_digest(route),
+        in_force(route.stage, ceilings, held=False), rules_digest(route), plain,
     )  # fmt: skip
 
 
-def _unguarded(route: Route) -> list[str]:
+def _unguarded(route: Route, plain: frozenset[str]) -> list[str]:
     """What the guard's limits name and the route does not have, a sentence each."""
     if (guard := route.guard) is None:
         return []
@@ -200,6 +204,10 @@ def _unguarded(route: Route) -> list[str]:
         f"segments.{name}: {unknown('segment', name, route.segments)}"
         for name in guard.segments if name.partition(":")[0] not in route.segments
     ]  # fmt: skip
+    if guard.drift is not None and not plain.intersection(route.fields):
+        wrong.append(
+            "drift: records keep no field of the requests as it is, so nothing can be told; see records.fields"
+        )
     return wrong + _unpriced(route)
 
 

@@ -13,6 +13,7 @@ from gateway.cli.standing import caps_of, opened, route_of, table_of
 from gateway.config import Loaded
 from gateway.contract import ConfigError
 from gateway.document import decode, parse
+from gateway.drifting import Drifts
 from gateway.guard import ASSUMED
 from gateway.limits import Guard
 from gateway.lookout import leading, most_of, observe
@@ -31,7 +32,7 @@ def guard(path: Path, route: str, as_json: bool) -> None:
     if route_of(loaded, route).guard is None:
         raise ConfigError(f"route {route!r} has no guard; docs/guard.md says what to write")
     bound, allowed = bound_of(loaded, route), caps_of(engine)
-    seen = observe(engine, bound, allowed, kept=False)
+    seen = observe(engine, bound, allowed, Drifts(engine), kept=False)
     told = {"shape": SHAPE} | guarded(bound, seen) | {"held": allowed.reason(route), "step": bound.step(allowed)}
     engine.dispose()
     if as_json:
@@ -98,14 +99,17 @@ def _one(engine: Engine, loaded: Loaded, route: str, limits: Guard, epoch: Epoch
     settings = loaded.config.routes[route]
     known = limits.day_to_day
     day_to_day = guards.variation_before(engine, route, epoch.id) if known is None else known
-    records = guards.records(engine, route, epoch.id, keyed=settings.key is not None)
+    plain = loaded.config.records.plain
+    limits = limits.model_copy(update={"decisions": {n: x for n, x in limits.decisions.items() if n in plain}})
+    records = guards.records(engine, route, epoch.id, settings.key is not None, bool(limits.decisions))
     return backtest(limits, records, ASSUMED if day_to_day is None else day_to_day, most_of(settings))
 
 
 def _row(epoch: Epoch, found: Backtested) -> dict[str, Any]:
     return {
         "epoch": epoch.id, "started": epoch.started, "model": epoch.model, "step": epoch.step,
-        "acted": found.acted, "outcome": str(found.judgement.outcome), "reason": found.judgement.reason,
+        "acted": found.acted, "waits": found.waited, "waits_reason": found.why,
+        "outcome": str(found.judgement.outcome), "reason": found.judgement.reason,
         "records": found.records, "affected_calls": found.calls, "affected_keys": found.keys,
         "spared_calls": found.spared_calls, "spared_keys": found.spared_keys,
     }  # fmt: skip
@@ -117,6 +121,10 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         return
     for one in rows:
         console.line(f"epoch {one['epoch']}, {one['step']}, {one['model']}, since {one['started']:%Y-%m-%d %H:%M} UTC:")
+        if one["waits"]:
+            console.line(
+                f"  a plan would have waited from {one['waits']:%A %Y-%m-%d %H:%M} UTC on: {one['waits_reason']}"
+            )
         if one["acted"]:
             console.line(f"  would have rolled back on {one['acted']:%A %Y-%m-%d at %H:%M} UTC: {one['reason']}")
             console.line(
@@ -127,5 +135,6 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
             console.line(f"  would not have rolled back; at its end: {one['outcome']}: {one['reason']}")
             console.line(f"  the candidate answered {one['affected_calls']:,} calls of {one['affected_keys']:,} keys")
     console.line(
-        "looked at once a minute; coverage, counters and decisions are not judged, and what was removed is not known"
+        "looked at once a minute; drift is not judged, and records do not tell of calls that were dropped or lost, "
+        "of what adapters noticed, or of what was removed"
     )

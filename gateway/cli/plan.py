@@ -10,6 +10,7 @@ from gateway.cli.standing import caps_of, opened, route_of
 from gateway.cli.who import who
 from gateway.config import Loaded
 from gateway.contract import ConfigError
+from gateway.drifting import Drifts
 from gateway.lookout import observe
 from gateway.plan import Plan
 from gateway.report.guarding import planned
@@ -21,7 +22,7 @@ def plan(path: Path, route: str, dry_run: bool, as_json: bool) -> None:
     loaded, engine = opened(path)
     steps = _plan(loaded, route)
     bound, allowed = bound_of(loaded, route), caps_of(engine)
-    seen = observe(engine, bound, allowed, kept=False)
+    seen = observe(engine, bound, allowed, Drifts(engine), kept=False)
     told = {"shape": 1} | planned(engine, bound, steps, allowed, seen, dry_run)
     engine.dispose()
     if as_json:

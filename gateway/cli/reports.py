@@ -19,7 +19,7 @@ def switched_off(config: Config) -> Iterator[str]:
     for name, route in config.routes.items():
         if route.key is None:
             yield f"route {name} has no key: no figures per customer, and its records count as if independent"
-        kept = {field for field, way in config.records.fields.items() if way == "keep"}
+        kept = config.records.plain
         if config.records.keep and (absent := [field for field in route.fields if field not in kept]):
             shown = ", ".join(absent[:6]) + (f" and {len(absent) - 6} more" if len(absent) > 6 else "")
             yield f"route {name}: no drift of {shown}: not kept by records.fields"

@@ -8,11 +8,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from gateway import drift
 from gateway.config import Loaded, Route
 from gateway.cutover import Caps
+from gateway.drifting import Drifts
 from gateway.lookout import observe
 from gateway.noise import ceiling
-from gateway.report import drift, scores
+from gateway.report import scores
 from gateway.report.evidence import Epoch, confusions, epochs, latencies, ledger, of_latest
 from gateway.report.guarding import guarded, planned
 from gateway.report.rate import rate
@@ -187,7 +189,7 @@ def _drift(
     loaded: Loaded, route: Route, standing: Standing, records: Sequence[queries.Kept]
 ) -> dict[str, list[dict[str, Any]]]:
     """Of fields that are kept as they are; the furthest from training first."""
-    plain = {name for name, way in loaded.config.records.fields.items() if way == "keep"}
+    plain = loaded.config.records.plain
     training = standing.about.get("training", {})
     asked = [{name: value for name, value in one.fields.items() if name in plain} for one in records]
     answers = [{name: value for name, value in one.candidate.items() if name in plain} for one in records
@@ -205,7 +207,7 @@ def _judged(engine: Engine, standing: Standing) -> dict[str, Any]:
     guard, plan = (bound.settings.guard, bound.settings.plan) if bound else (None, None)
     if bound is None or not (guard or plan):
         return {"guard": None, "plan": None}
-    seen = observe(engine, bound, allowed, kept=False)
+    seen = observe(engine, bound, allowed, Drifts(engine), kept=False)
     return {
         "guard": guarded(bound, seen) if guard else None,
         "plan": planned(engine, bound, plan, allowed, seen, ahead=True) if plan else None,

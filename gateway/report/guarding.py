@@ -25,7 +25,7 @@ def guarded(bound: Bound, seen: Seen) -> dict[str, Any]:
         "epoch": seen.epoch.id if seen.epoch else None,
         "since": seen.epoch.started if seen.epoch else None,
         "outcome": str(judgement.outcome),
-        "reason": judgement.reason if seen.epoch else "nothing was compared in this step yet",
+        "reason": seen.reason,
         "keys": seen.keys,
         "more_keys": judgement.keys,
         "more_days": judgement.days,

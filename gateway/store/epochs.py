@@ -1,13 +1,16 @@
 """Evidence epochs: statistics start anew with another model, mapping, rule or step, and after a resume."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from sqlalchemy import ColumnElement, Engine, func, insert, select
 
 from gateway.store import tables
 from gateway.store.engine import reading, writing
 from gateway.store.model import ALL
+from gateway.store.queries import terms
 from gateway.store.replicas import clock
 
 
@@ -22,6 +25,7 @@ def epoch(engine: Engine, route: str, model: str, rules: str, step: str, revisio
         found = connection.execute(select(func.max(table.c.id)).where(_same(route, model, rules, step))).scalar()
         if found is None:
             row = {"route": route, "model": model, "rules": rules, "step": step, "revision": revision}
+            row["ledger"] = orjson.dumps(terms(connection, route)).decode()
             found = connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one()
         return int(found)
 
@@ -33,15 +37,20 @@ class Begun:
     id: int
     started: datetime
     now: datetime
+    ledger: Mapping[str, int] | None
+    """The route's when it began; None where it was begun by an older version."""
 
 
 def current(engine: Engine, route: str, model: str, rules: str, step: str) -> Begun | None:
     """The epoch that `epoch` would give; None where none was begun yet. Raises StoreDown."""
     table = tables.epoch
-    chosen = select(table.c.id, table.c.started).where(_same(route, model, rules, step))
+    chosen = select(table.c.id, table.c.started, table.c.ledger).where(_same(route, model, rules, step))
     with reading(engine) as connection:
         row = connection.execute(chosen.order_by(table.c.id.desc()).limit(1)).one_or_none()
-        return row and Begun(row.id, row.started, clock(connection))
+        if row is None:
+            return None
+        ledger = None if row.ledger is None else orjson.loads(row.ledger)
+        return Begun(row.id, row.started, clock(connection), ledger)
 
 
 def _same(route: str, model: str, rules: str, step: str) -> ColumnElement[bool]:

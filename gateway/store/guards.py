@@ -21,6 +21,7 @@ from gateway.store.replicas import clock
 from gateway.store.sums import Rollup
 from gateway.store.tables import epoch, hold, rollup
 from gateway.store.tables import guard as table
+from gateway.store.text import loads
 
 _PAGE = 5000
 
@@ -36,7 +37,7 @@ class State:
     arrival: int = 0
     looks: int = 0
     ledger: dict[str, int] = field(default_factory=dict)
-    """The route's ledger when the guard first looked."""
+    """The route's ledger when the epoch began."""
     said: str = ""
     reason: str = ""
     looked: datetime | None = None
@@ -58,15 +59,17 @@ def variation_before(engine: Engine, route: str, number: int) -> float | None:
     return None
 
 
-def records(engine: Engine, route: str, number: int, keyed: bool) -> Iterator[Record]:
-    """The epoch's records in the order in which they were written, without values; `keyed`: the route has a business
-    key, else each record is a unit of its own. Raises StoreDown."""
+def records(engine: Engine, route: str, number: int, keyed: bool, answers: bool = False) -> Iterator[Record]:
+    """The epoch's records in the order in which they were written, without the request's values.
+
+    `keyed`: the route has a business key, else each record is a unit of its own; `answers`: with what both sides said.
+    Raises StoreDown."""
     table, after = tables.record, 0
     while True:
         mine = (table.c.route == route) & (table.c.epoch == number) & (table.c.id > after)
         with reading(engine) as connection:
             rows = connection.execute(select(table).where(mine).order_by(table.c.id).limit(_PAGE)).all()
-        yield from (_record(row, keyed) for row in rows)
+        yield from (_record(row, keyed, answers) for row in rows)
         if len(rows) < _PAGE:
             return
         after = rows[-1].id
@@ -131,11 +134,12 @@ def decisions(engine: Engine, route: str, number: int, since: datetime) -> dict[
     return found
 
 
-def _record(row: Row[Any], keyed: bool) -> Record:
+def _record(row: Row[Any], keyed: bool, answers: bool) -> Record:
+    incumbent, candidate = (loads(row.incumbent), loads(row.candidate)) if answers else (None, None)
     unit = row.key if keyed else f"{row.call_id} {row.position}".encode()
     return Record(
         row.route, row.epoch, row.call_id, row.position, row.source, row.received, row.stage, row.answered_by,
-        row.verdict, row.key, {}, None, None, json.loads(row.verdicts), row.incumbent_ms, row.candidate_ms,
+        row.verdict, row.key, {}, incumbent, candidate, json.loads(row.verdicts), row.incumbent_ms, row.candidate_ms,
         row.gateway_ms, row.model, row.version, unit, cost=row.cost, segments=json.loads(row.segments),
     )  # fmt: skip
 

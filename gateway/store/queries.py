@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, Row, func, literal, select, union_all
+from sqlalchemy import Connection, Engine, Row, func, literal, select, union_all
 
 from gateway.store import rollups, tables
 from gateway.store.engine import reading
@@ -18,15 +18,20 @@ from gateway.store.text import loads
 
 def ledger(engine: Engine, route: str) -> Mapping[str, int]:
     """The route's terms over all replicas, as of one moment; PENDING includes the calls that wait in the store."""
+    with reading(engine) as connection:
+        return terms(connection, route)
+
+
+def terms(connection: Connection, route: str) -> Mapping[str, int]:
+    """The same within a transaction."""
     booked = select(tables.ledger.c.term, tables.ledger.c.count).where(tables.ledger.c.route == route)
     waits = (tables.pending.c.route == route) & (tables.pending.c.state == OPEN)
     # One statement sees one moment, in every isolation level.
     moment = union_all(booked, select(literal(PENDING), func.count()).select_from(tables.pending).where(waits))
-    terms: Counter[str] = Counter()
-    with reading(engine) as connection:
-        for term, count in connection.execute(moment):
-            terms[term] += count
-    return {term: count for term, count in sorted(terms.items()) if count}
+    found: Counter[str] = Counter()
+    for term, count in connection.execute(moment):
+        found[term] += count
+    return {term: count for term, count in sorted(found.items()) if count}
 
 
 def balance(terms: Mapping[str, int]) -> int:

@@ -93,6 +93,7 @@ epoch = Table(
     Column("rules", Text, nullable=False),
     Column("step", Text, nullable=False),
     Column("revision", Text),
+    Column("ledger", Text),
     Index("epoch_route", "route", "id"),
 )
 

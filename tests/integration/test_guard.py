@@ -4,7 +4,9 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 
-from gateway.contract import By, Stage
+import pytest
+
+from gateway.contract import By, ConfigError, Stage
 from gateway.cutover import in_cohort
 from gateway.lookout import Lookout
 from gateway.store import audit, holds, plans
@@ -73,6 +75,73 @@ def test_a_candidate_that_fails_is_held_by_its_error_budget(tmp_path: Path) -> N
             assert hold.reason == "errors: 40 of 40 calls failed in 300 s, 40 of 40 in 3600 s, over 0.05"
 
     asyncio.run(case())
+
+
+def test_what_was_noticed_counts_from_the_epochs_first_call_on_and_not_from_the_guards_first_look(
+    tmp_path: Path,
+) -> None:
+    """Given three before the first call, when two come after it, two count; when a third comes, the route is held."""
+
+    async def case() -> None:
+        guard = 'guard: {counters: {"noticed:overwritten": 2}}'
+        async with running(config("canary", 100, more=guard), tmp_path) as gateway:
+
+            async def notice(times: int, so_far: int) -> None:
+                for _ in range(times):
+                    gateway.dispatch.noticed("old", "Score", "overwritten")
+                await gateway.until(lambda: gateway.ledger("loan").get("noticed:overwritten") == so_far)
+
+            await notice(3, 3)
+            await exchange(gateway, [message(n) for n in range(10)])
+            await balanced(gateway, 10)
+            await notice(2, 5)
+            await look(gateway)
+            assert not holds.holds(gateway.engine)
+            await notice(1, 6)
+            await look(gateway)
+            [hold] = holds.holds(gateway.engine)
+            assert hold.reason == "noticed:overwritten: counted 3 times, limit 2"
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize(
+    ("step", "reached", "says"),
+    [(1, 0, "hold: drift: amount is "), (20, 1, "undecided: nothing was compared in this step yet")],
+    ids=["elsewhere", "as in training"],
+)
+def test_a_plan_waits_while_inputs_are_spread_otherwise_than_in_training(
+    tmp_path: Path, step: int, reached: int, says: str
+) -> None:
+    """Given a model trained on amounts of 10 to 2,000, when customers ask for 100 to 200, then nobody is taken back,
+    and nobody goes up."""
+
+    async def case() -> None:
+        more = "guard: {drift: 0.25}\n    plan: {steps: [{percent: 10}, {percent: 50}]}"
+        async with running(config("canary", 100, model="with_a_card", more=more), tmp_path) as gateway:
+            await look(gateway)
+            await look(gateway)
+            assert plans.progress(gateway.engine)["loan"].position.step == 0
+            await exchange(gateway, [message(n, 100 + n if step == 1 else step * n) for n in range(100)])
+            await balanced(gateway, 100)
+            await look(gateway)
+            await look(gateway)
+            progress = plans.progress(gateway.engine)["loan"]
+            assert not holds.holds(gateway.engine)
+            assert progress.position.step == reached
+            assert f"the guard says {says}" in progress.waits
+
+    asyncio.run(case())
+
+
+def test_a_guard_of_drift_needs_a_field_that_records_keep(tmp_path: Path) -> None:
+    async def case() -> None:
+        text = config("shadow", model="with_a_card", more="guard: {drift: 0.25}").replace("amount: keep, ", "")
+        async with running(text, tmp_path):
+            raise AssertionError("it was served")
+
+    with pytest.raises(ConfigError, match=r"routes.loan.guard.drift: records keep no field of the requests as it is"):
+        asyncio.run(case())
 
 
 def test_a_route_goes_up_its_plan_and_back_a_step_after_a_hold(tmp_path: Path) -> None:

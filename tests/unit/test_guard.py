@@ -168,6 +168,18 @@ def test_decisions_that_are_shared_out_otherwise_hold_and_do_not_roll_back() -> 
         assert found.outcome is outcome and told in found.reason
 
 
+def test_inputs_far_from_training_hold_where_chance_alone_does_not_explain_it() -> None:
+    limits = guard(drift=0.2)
+    for drift, outcome, told in (
+        ({"amount": (0.3, 0.02), "age": (0.4, 0.02), "city": (0.1, 0.01)}, Outcome.HOLD,
+         "drift: age is 0.4 from training, limit 0.2, by chance alone 0.02; so are 1 more inputs"),
+        ({"amount": (0.3, 0.2)}, Outcome.PROMOTE, "drift: amount is 0.3 from training, limit 0.2, by chance alone 0.2"),
+        ({}, Outcome.UNDECIDED, "drift: nothing is known yet"),
+    ):  # fmt: skip
+        found = said(limits, [], Facts(timedelta(days=1), drift=drift))
+        assert found.outcome is outcome and found.reason.startswith(told)
+
+
 def test_the_worst_condition_is_told_first() -> None:
     found = said(guard(disagreement=0.05, counters={"overwritten": 0}), mixed(1, 99), Facts(
         timedelta(days=1), {"overwritten": 1, "compared": 100}))  # fmt: skip

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway import drift
 from gateway.config import Route
-from gateway.report import drift
 
 TRAINING = {"rows": 1000, "sample": [float(at) for at in range(200)]}
 
