@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.contract import Path, Unmappable
 from gateway.conversion import Step
+from gateway.straight import reading
 
 Source = Mapping[Any, Any]
 
@@ -26,7 +27,7 @@ class Field(NamedTuple):
 class Fields:
     """What is read of a source; a source is a mapping of groups, lists and scalars."""
 
-    __slots__ = ("_fields", "_groups")
+    __slots__ = ("_fields", "_groups", "_straight")
 
     def __init__(self, fields: Sequence[Field]) -> None:
         numbers: dict[Path, int] = {}
@@ -35,11 +36,19 @@ class Fields:
             for name, path, convert, optional, passing in fields
         ]
         self._groups = [_group(path) for path in numbers]
+        self._straight = reading(fields)
 
     def read(self, source: Source, prefix: str = "") -> dict[str, Any]:
         """The fields by name, without those that are missing and optional. Raises Unmappable.
 
         Of an element that also has attributes the text is read."""
+        try:
+            values = self._straight(source)
+        except (ValueError, LookupError, TypeError):
+            values = None  # which field it is, the loop tells
+        return self._read(source, prefix) if values is None else values
+
+    def _read(self, source: Source, prefix: str) -> dict[str, Any]:
         groups = [group(source) for group in self._groups]
         values: dict[str, Any] = {}
         name = ""

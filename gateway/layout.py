@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from gateway.contract import Path, Unmappable
 from gateway.conversion import Step
+from gateway.straight import Straight, writing
 from gateway.transform import settle
 
 
@@ -22,7 +23,7 @@ class Written(NamedTuple):
 class Layout:
     """The fields of a message, compiled to one pass over a record; each group is made once."""
 
-    __slots__ = ("_above", "_written")
+    __slots__ = ("_above", "_straight", "_written")
 
     def __init__(self, written: Sequence[Written]) -> None:
         self._above: list[tuple[int, str | int, type]] = []
@@ -34,9 +35,18 @@ class Layout:
                     numbers[path] = len(numbers)
                     self._above.append((numbers[path[:-1]], step, list if isinstance(after, int) else dict))
         self._written = [(one, numbers[one.path[:-1]]) for one in written]
+        listed = any(isinstance(step, int) for one in written for step in one.path)
+        self._straight: Straight = (lambda record: None) if listed else writing(written)
 
     def filled(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """A message with these values. Raises Unmappable."""
+        try:
+            message = self._straight(record)
+        except (ValueError, ArithmeticError):
+            message = None  # which field it is, the loop tells
+        return self._filled(record) if message is None else message
+
+    def _filled(self, record: Mapping[str, Any]) -> dict[str, Any]:
         message: dict[str, Any] = {}
         groups: list[Any] = [message, *[None] * len(self._above)]
         for field, number, value in self._values(record):

@@ -11,11 +11,14 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
+
+from gateway.contract import Message
 
 _LAST_CALL = 0.5
 """Seconds at most that an idle connection is kept at stop, so that its next call still gets an answer."""
@@ -48,42 +51,66 @@ _SHORT = {
 }  # fmt: skip
 
 
+_FIELDS = re.compile(
+    rb"(?:(?!connection:|transfer-encoding:)[!#$%&'*+.^_`|~0-9a-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*"
+).fullmatch
+"""Header lines that may be sent as they are: none that frames the answer, and no control characters."""
+
+
 class Refused(Exception):
     """The request breaks a limit; raised inside the parser's callbacks only."""
 
 
-class Corked:
-    """The transport of one answer, as far as uvicorn uses it: the head goes out together with the body's beginning.
+class Cycle(RequestResponseCycle):
+    """uvicorn's, which sends the head of an answer together with its body: one system call and one packet less.
 
-    One system call and one packet less for each answer; ASGI lets a server wait for the body's first part."""
+    ASGI lets a server wait for the body's first part. An application that fails before it still gets a 500 out."""
 
-    __slots__ = ("_cycle", "_held", "_through", "_transport", "is_closing")
+    _head: Message | None = None
 
-    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
-        self._transport = transport
-        self._cycle = cycle
-        self._held = b""
-        self._through = False
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Holds the head, and lets everything else through: before it that is `100 Continue`."""
-        if self._through or not self._cycle.response_started:
-            self._transport.write(data)
-        elif self._held:
-            self._flush(data)
+    async def send(self, message: Message) -> None:  # type: ignore[override]  # the project's type of a message
+        """Holds the head until a part of the body is there; what is no plain whole answer is uvicorn's."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._head = message
+            self.waiting_for_100_continue = False
+            return
+        head, self._head = self._head, None
+        if head is None:
+            await super().send(cast(Any, message))
+        elif (plain := self._plain(head, message)) is not None:
+            self._finish(plain)
         else:
-            self._held = data
+            await super().send(cast(Any, head))
+            await super().send(cast(Any, message))
 
-    def close(self) -> None:
-        """Closes, after what is held."""
-        self._flush(b"")
-        self._transport.close()
+    def _plain(self, head: Message, message: Message) -> bytes | None:
+        """A whole answer of a stated length; None where there is more to think of, or something is wrong."""
+        body: bytes = message.get("body", b"")
+        length, lines = b"", b""
+        for name, value in head["headers"]:
+            name = name.lower()
+            if name == b"content-length":
+                length = value
+            lines += b"%b: %b\r\n" % (name, value)
+        if (
+            length != b"%d" % len(body)
+            or message.get("more_body")
+            or self.scope["method"] == "HEAD"
+            or self.disconnected or self.flow.write_paused
+            or self.default_headers
+            or not _FIELDS(lines)
+        ):  # fmt: skip
+            return None
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        return b"".join((STATUS_LINE[head["status"]], lines, end, body))
 
-    def _flush(self, data: bytes) -> None:
-        if not self._through and self._held:
-            self._through = True
-            self._transport.write(self._held + data)
+    def _finish(self, answer: bytes) -> None:
+        self.response_started = self.response_complete = True
+        self.message_event.set()
+        self.transport.write(answer)
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 class Protocol(HttpToolsProtocol):
@@ -105,6 +132,8 @@ class Protocol(HttpToolsProtocol):
         self._refusal = (400, "This is not a valid HTTP/1.1 request.")
         self._begun = self._in_head = self._whole = self._refused = self._stopping = False
         self._fed = self._feeding = 0
+        self._idle_since: float | None = None
+        """When the connection began to wait for a further request; None while it does not."""
         self._tls: dict[str, Any] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -125,7 +154,7 @@ class Protocol(HttpToolsProtocol):
         if self._refused:
             return
         in_head = self._in_head
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         self._feeding = len(data)
         try:
             self._feed(data)
@@ -167,34 +196,66 @@ class Protocol(HttpToolsProtocol):
         if len(self.headers) >= self._limits.headers:
             self._refusal = (431, f"The request has more than {self._limits.headers} headers.")
             raise Refused
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         if self._fed + self._feeding > self._limits.head and self._head() > self._limits.head:
             self._refusal = (431, self._too_large())
             raise Refused
-        if self.parser.get_method() == b"CONNECT":
+        if (method := self.parser.get_method()) == b"CONNECT":
             raise Refused
         if self.parser.should_upgrade():
             return  # it is parsed again, see _feed
         self._in_head = False
-        super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # whose answer is a head alone
-            self.cycle.transport = cast(asyncio.Transport, Corked(self.transport, self.cycle))
-        if self._stopping:
-            self.cycle.keep_alive = False
+        self._begin(method.decode("ascii"))
+
+    def _begin(self, method: str) -> None:
+        """Has the application answer the request whose head is there, after those before it."""
+        version, url = self.parser.get_http_version(), httptools.parse_url(self.url)
+        scope = cast(dict[str, Any], self.scope)
+        scope["http_version"], scope["method"] = version, method
+        scope["raw_path"], scope["path"] = url.path, unquote(url.path.decode("ascii"))
+        scope["query_string"] = url.query or b""
+        keep_alive = version != "1.0" and self.parser.should_keep_alive() and not self._stopping
+        before, self.cycle = self.cycle, Cycle(
+            self.scope, self.transport, self.flow, self.logger, self.access_logger, self.access_log,
+            self.server_state.default_headers, asyncio.Event(), self.expect_100_continue, keep_alive,
+            self.on_response_complete,
+        )  # fmt: skip
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_message_complete(self) -> None:
-        if self.parser.should_upgrade():
-            return
+        if self._in_head:
+            return  # an offer to change the protocol: it is parsed again, see _feed
         self._whole = True
         self._disarm()
-        super().on_message_complete()
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self.transport.is_closing() and self.transport.get_write_buffer_size():
-            self._watch_reader()
+        """Goes on with the next request, or waits for it.
+
+        One timer is enough for all waits of a connection: when it ends, it goes on for what is left of the last."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            if self.transport.get_write_buffer_size():
+                self._watch_reader()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait(self._limits.idle)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -207,7 +268,17 @@ class Protocol(HttpToolsProtocol):
         if self.flow is not None:
             super().resume_writing()
 
+    def _wait(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
     def timeout_keep_alive_handler(self) -> None:
+        """Closes a connection that has been idle for long enough."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        if (left := self._idle_since + self._limits.idle - self.loop.time()) > 0 and not self._stopping:
+            self._wait(left)
+            return
         # A close would wait for ever for a caller that does not read the end of its answer.
         if self.transport.get_write_buffer_size():
             self.transport.abort()
@@ -223,8 +294,8 @@ class Protocol(HttpToolsProtocol):
             self._arm(min(self._limits.receipt, self._limits.grace / 2))
         elif not self._busy():
             self._unset_keepalive_if_required()
-            wait = min(_LAST_CALL, self._limits.grace / 4)
-            self.timeout_keep_alive_task = self.loop.call_later(wait, self.timeout_keep_alive_handler)
+            self._idle_since = self.loop.time()
+            self._wait(min(_LAST_CALL, self._limits.grace / 4))
 
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -25,6 +25,11 @@ def is_gzip(body: bytes) -> bool:
     return body.startswith(_MAGIC)
 
 
+def is_plain(raw: Raw) -> bool:
+    """Whether it is surely XML by itself in an encoding that begins as ASCII does: nearly every message is."""
+    return raw.body[:1] == b"<" and raw.media[:1] not in "mM"
+
+
 def inflated(body: bytes, limit: int) -> bytes:
     """What was compressed with gzip, `limit` bytes at most. Raises Undecodable."""
     found, rest = b"", body
@@ -47,17 +52,19 @@ def deflated(body: bytes) -> bytes:
     return gzip.compress(body, 6, mtime=0)
 
 
-def beginning(body: bytes, media: str) -> bytes:
-    """The beginning of the envelope in a body, 64 KB at most, for a sniff. Never raises."""
-    head = body[:HEAD]
+def beginning(raw: Raw) -> bytes:
+    """The beginning of the envelope in a message, 64 KB at most, for a sniff. Never raises."""
+    head = raw.body[:HEAD]
+    if is_plain(raw):
+        return head
     if is_gzip(head):
         try:
             head = zlib.decompressobj(31).decompress(head, HEAD)
         except zlib.error:
             return b""
-    if attachments.is_package(media):
+    if attachments.is_package(raw.media):
         try:
-            return attachments.content(head, attachments.parts(head, media)[0])
+            return attachments.content(head, attachments.parts(head, raw.media)[0])
         except Undecodable:
             return b""
     return head
@@ -66,11 +73,13 @@ def beginning(body: bytes, media: str) -> bytes:
 def version_of(raw: Raw) -> str | None:
     """The SOAP version of a message, if need be by its media type."""
     media = "1.2" if raw.media.lower().startswith("application/soap+xml") else None
-    return sniff(beginning(raw.body, raw.media)).version or media
+    return sniff(beginning(raw)).version or media
 
 
 def opened(raw: Raw, reader: Reader, limit: int) -> Raw:
     """The message as plain XML. Raises Undecodable."""
+    if is_plain(raw):
+        return raw
     if is_gzip(raw.body):
         raw = Raw(inflated(raw.body, limit), raw.media, raw.status)
     return attachments.envelope(raw, reader, limit) if attachments.is_package(raw.media) else raw

@@ -94,7 +94,7 @@ class Encoder:
         if isinstance(kind, Array):
             write = self._array(kind, start, end)
         elif isinstance(kind, Complex):
-            write = whole_element(self.complex(kind), start, tag)
+            return whole_element(self.complex(kind), start, end, nil)
         else:
             write = rewritten if isinstance(kind, Wildcard) else self._anything(element.name, start, end)
         return or_nil(write, nil)
@@ -145,10 +145,10 @@ class Encoder:
         return write
 
     def complex(self, kind: Complex) -> Body:
-        """A writer of attributes and content of this type, or of one derived from it."""
+        """A writer of elements of this type, or of one derived from it."""
         if id(kind) in self._bodies:
             body = self._bodies[id(kind)]
-            return body if body is not None else lambda value: self.complex(kind)(value)
+            return body if body is not None else lambda *element: self.complex(kind)(*element)
         self._bodies[id(kind)] = None
         own = self._own(kind)
         self._bodies[id(kind)] = made = self._varied(kind, own) if kind.variants or kind.abstract else own
@@ -163,7 +163,7 @@ class Encoder:
         known = keys | {one.key for one in kind.attributes} | ({ORDER} if unruly(kind.content) else set())
         typed = self._typed(kind.name)
 
-        def write(value: Mapping[str, Any]) -> tuple[str, str]:
+        def write(value: Mapping[str, Any], start: str, end: str) -> str:
             if value.__class__ is not dict and not isinstance(value, Mapping):
                 raise ValueError(f"expected a mapping, not {type(value).__name__}")
             text = typed + attributes(value) if attributes else typed
@@ -172,7 +172,7 @@ class Encoder:
                 if not kind.any_attribute or not all(key.startswith("@") for key in more):
                     raise Flaw("unexpected_element", "is not in the schema here", min(more))
                 text += other_attributes(value, sorted(more))
-            return text, content(value)
+            return f"{start}{text}>{content(value)}{end}"
 
         return write
 
@@ -181,16 +181,16 @@ class Encoder:
         bodies = {label: self._own_later(kind.variants[name]) for label, name in named.items()}
         types = {label: "" if self._encoding else f' xsi:type="{self.name(name)}"' for label, name in named.items()}
 
-        def write(value: Mapping[str, Any]) -> tuple[str, str]:
+        def write(value: Mapping[str, Any], start: str, end: str) -> str:
             if not isinstance(value, Mapping) or "@xsi:type" not in value:
                 if kind.abstract:
                     raise Flaw("missing_element", "is required, as the declared type is abstract", "@xsi:type")
-                return own(value)
+                return own(value, start, end)
             label = value["@xsi:type"]
             if label not in bodies or kind.variants[named[label]].abstract:
                 raise Flaw("invalid_value", f"{label!r} is not a type that may stand here", "@xsi:type")
-            attributes, content = bodies[label]({key: item for key, item in value.items() if key != "@xsi:type"})
-            return types[label] + attributes, content
+            fields = {key: item for key, item in value.items() if key != "@xsi:type"}
+            return bodies[label](fields, start + types[label], end)
 
         return write
 
@@ -201,10 +201,10 @@ class Encoder:
         self.complex(kind)
         made: list[Body] = []
 
-        def write(value: Mapping[str, Any]) -> tuple[str, str]:
+        def write(value: Mapping[str, Any], start: str, end: str) -> str:
             if not made:
                 made.append(self._own(kind))
-            return made[0](value)
+            return made[0](value, start, end)
 
         return write
 

@@ -38,7 +38,7 @@ def restricted(name: str, base: Simple, facets: Facets) -> Simple:
     if "enumeration" in facets:
         allowed = [base.parse(text) for text in facets["enumeration"]]
         parse = _one_of(base, allowed)
-        choices = frozenset(allowed) if _verbatim(base) and not checks else None
+        choices = {text: text for text in allowed} if _verbatim(base) and not checks else None
         checks.append(lambda value, text: parse(text) and None)
     return Simple(name, parse, _checked(base, checks), base.blank, base.kind, choices)
 

@@ -88,7 +88,7 @@ class SoapFront:
 
     async def _post(self, exchange: Exchange) -> None:
         request = exchange.request
-        child = sniff(_head(request)).body_child
+        child = sniff(beginning(request)).body_child
         selected = select(self._contract, child, exchange.headers, request.media)
         operation = selected.operation
         if operation is None:
@@ -155,7 +155,7 @@ class SoapFront:
     def _failure(self, request: HttpRequest, error: UnderstudyError) -> Raw:
         """The fault for a call that nobody answered. The insides of our network are none of the caller's business."""
         version, fault = version_of(request), self._access.faults
-        if isinstance(error, Undecodable) and error.reason == "not_soap" and is_other_version(_head(request)):
+        if isinstance(error, Undecodable) and error.reason == "not_soap" and is_other_version(beginning(request)):
             return fault(version, "VersionMismatch", "The envelope is neither of SOAP 1.1 nor of SOAP 1.2.")
         if isinstance(error, Undecodable | Unmappable):
             return fault(version, "Client", f"{str(error).rstrip('.')}. Correct the request and send it again.")
@@ -176,10 +176,6 @@ class SoapFront:
             host = f"{host}:{port}"
         scheme = _first(headers, b"x-forwarded-proto")
         return f"{scheme if scheme in ('http', 'https') else scope['scheme']}://{host}{self._settings.path}"
-
-
-def _head(request: HttpRequest) -> bytes:
-    return beginning(request.body, request.media)
 
 
 def _first(values: Mapping[bytes, bytes], name: bytes) -> str:

@@ -7,7 +7,7 @@ time; durations and the g-types stay text. `parse` and `format` raise ValueError
 import base64
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -35,14 +35,15 @@ _NAME = r"[^\W\d][\w.\-:·]*"
 
 @dataclass(slots=True, frozen=True)
 class Simple:
-    """A simple type. `blank` is its whiteSpace facet, which `parse` applies; `choices` all that it allows, if texts."""
+    """A simple type. `blank` is its whiteSpace facet, which `parse` applies; `choices`, each by itself, all that
+    it allows, if texts."""
 
     name: str
     parse: Callable[[str], Any]
     format: Callable[[Any], str]
     blank: str = "collapse"
     kind: type = str
-    choices: frozenset[str] | None = None
+    choices: Mapping[str, str] | None = None
     named: bool = False
     """Whether its value is a qualified name, whose prefix only the element can tell."""
     qname: QName | None = None
@@ -67,10 +68,6 @@ def words(text: str) -> list[str]:
 def collapsed(text: str) -> str:
     """The text without blanks at its ends, and single spaces inside (whiteSpace=collapse)."""
     return " ".join(words(text))
-
-
-def _same(text: str) -> str:
-    return text
 
 
 def _text(value: Any) -> str:
@@ -252,8 +249,8 @@ _PATTERNS = {
 def builtins() -> dict[str, Simple]:
     """Every built-in simple type by its local name."""
     types = [
-        Simple("string", _same, _text, "preserve"),
-        Simple("anySimpleType", _same, _text, "preserve"),
+        Simple("string", str, _text, "preserve"),
+        Simple("anySimpleType", str, _text, "preserve"),
         Simple("normalizedString", replaced, lambda value: replaced(_text(value)), "replace"),
         Simple("token", collapsed, lambda value: collapsed(_text(value))),
         Simple("anyURI", collapsed, lambda value: collapsed(_text(value))),

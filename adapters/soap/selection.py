@@ -1,8 +1,9 @@
 """Which operation a request asks for: by the name of Body's child, then by its action."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from adapters.soap.namespaces import QName
 from adapters.soap.wsdl import Contract, Operation
@@ -25,13 +26,19 @@ def select(contract: Contract, child: QName | None, headers: Mapping[bytes, byte
     named = [found for action in actions(headers, media) if (found := contract.by_action(action))]
     if by_element is None:
         return Selected(named[0] if named else None, named[-1].name if len(set(map(id, named))) > 1 else "")
-    other = next((found.name for found in named if found is not by_element), "")
-    return Selected(by_element, other)
+    for found in named:
+        if found is not by_element:
+            return Selected(by_element, found.name)
+    return Selected(by_element)
 
 
-def actions(headers: Mapping[bytes, bytes], media: str) -> Iterator[str]:
+def actions(headers: Mapping[bytes, bytes], media: str) -> list[str]:
     """SOAPAction of SOAP 1.1 and the action parameter of 1.2's content type, without quotes; empty ones are none."""
-    if action := headers.get(b"soapaction", b"").decode("latin-1").strip().strip("\"'"):
-        yield action
-    if "=" in media and (match := _ACTION.search(media)) and (action := (match[1] or match[2] or "").strip()):
-        yield action
+    found = [headers.get(b"soapaction", b"").decode("latin-1").strip(" \t\"'"), _parameter(media)]
+    return [action for action in found if action]
+
+
+@lru_cache(maxsize=64)
+def _parameter(media: str) -> str:
+    match = _ACTION.search(media)
+    return (match[1] or match[2] or "").strip() if match else ""

@@ -58,18 +58,18 @@ class ServedCodec:
 
     def request(self, raw: Raw) -> Payload:
         """The decoded request. Raises Undecodable, where validation is enforced also for what the schema forbids."""
-        plain = self._opened(raw)
+        plain = content.opened(raw, self._inner.reader, self._limit)
         if (wrong := self._problems(plain)) and self._counted("request", wrong):
             raise Undecodable(f"The schema does not allow this request. {_told(wrong)}", "invalid")
         return self._inner.request(plain)
 
     def reply(self, raw: Raw) -> Outcome:
         """The decoded answer of the incumbent. Raises Undecodable."""
-        return self._inner.reply(self._opened(raw))
+        return self._inner.reply(content.opened(raw, self._inner.reader, self._limit))
 
     def encode(self, outcome: Values | Refusal, call: Call) -> Raw:
         """The answer in the SOAP version of the call and in the wire shape of legacy's samples. Raises Unencodable."""
-        version = self._inner.version(content.beginning(call.raw.body, call.raw.media))
+        version = self._inner.version(content.beginning(call.raw))
         if isinstance(outcome, Refusal):
             raw = self._refused(outcome, version)
         elif self._inner.messages.one_way:
@@ -132,11 +132,6 @@ class ServedCodec:
             if made != sample.body:
                 at = next((n for n, pair in enumerate(zip(made, sample.body, strict=False)) if pair[0] != pair[1]), 0)
                 yield f"an answer with the values of {sample.path.name} differs from it from byte {at} on"
-
-    def _opened(self, raw: Raw) -> Raw:
-        if content.is_gzip(raw.body) or attachments.is_package(raw.media):
-            return content.opened(raw, self._inner.reader, self._limit)
-        return raw
 
     def _refused(self, outcome: Refusal, version: str) -> Raw:
         """A declared fault: as configured, else as legacy's sample has it, else a Server fault."""

@@ -13,8 +13,8 @@ from adapters.soap.raw import parsed, raw
 Write = Callable[[Any], str]
 """A value to its element, tags included."""
 
-Body = Callable[[Mapping[str, Any]], tuple[str, str]]
-"""A mapping to the attributes of its start tag and to its content."""
+Body = Callable[[Mapping[str, Any], str, str], str]
+"""A mapping to its element, given how its start tag begins, and its end tag."""
 
 Content = Callable[[Mapping[str, Any]], str]
 """A mapping to the content of its element."""
@@ -96,11 +96,10 @@ def leaf(simple: Simple, start: str, end: str, nil: str) -> Write:
     if simple.named:
         return or_nil(_qualified(simple, start, end), nil)
     format = simple.format
-    nothing = or_nil(format, nil)
 
     def write(value: Any) -> str:
         if value is None:
-            return nothing(value)
+            return _nothing(nil)
         text = format(value)
         if special(text):
             text = escape(text, ESCAPES)
@@ -108,7 +107,7 @@ def leaf(simple: Simple, start: str, end: str, nil: str) -> Write:
 
     if simple.choices is not None:
         return _ready({text: f"{start}{escaped(text)}{end}" for text in simple.choices}, write)
-    return (lambda value: nothing(value) if value is None else f"{start}{format(value)}{end}") if simple.safe else write
+    return (lambda value: _nothing(nil) if value is None else f"{start}{format(value)}{end}") if simple.safe else write
 
 
 def _ready(elements: Mapping[str, str], write: Write) -> Write:
@@ -133,23 +132,19 @@ def simple_content(simple: Simple) -> Content:
     return write
 
 
-def whole_element(body: Body, start: str, tag: str) -> Write:
-    def write(value: Any) -> str:
-        attributes, content = body(value)
-        return f"<{start}{attributes}>{content}</{tag}>"
-
-    return write
+def whole_element(body: Body, start: str, end: str, nil: str) -> Write:
+    start = f"<{start}"
+    return lambda value: _nothing(nil) if value is None else body(value, start, end)
 
 
 def or_nil(write: Write, nil: str) -> Write:
-    def write_or_nil(value: Any) -> str:
-        if value is not None:
-            return write(value)
-        if not nil:
-            raise ValueError("is None, and the schema does not allow nil")
-        return nil
+    return lambda value: _nothing(nil) if value is None else write(value)
 
-    return write_or_nil
+
+def _nothing(nil: str) -> str:
+    if not nil:
+        raise ValueError("is None, and the schema does not allow nil")
+    return nil
 
 
 def sequence(plan: list[tuple[str, bool, int, int, Write]]) -> Content:

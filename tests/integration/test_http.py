@@ -134,6 +134,19 @@ def test_an_idle_connection_is_closed_after_its_own_time() -> None:
     run(case, Limits(receipt=600.0, idle=0.1, grace=2.0))
 
 
+def test_the_idle_time_of_a_connection_begins_with_its_last_answer() -> None:
+    async def case(app: App, served: Served) -> None:
+        async with caller(served.port) as client:
+            for _ in range(3):
+                asked = asyncio.get_running_loop().time()
+                await client.ask(post("/", b"abc"))
+                await asyncio.sleep(0.15)  # as callers do between two calls
+            assert await client.rest() == b""
+            assert asyncio.get_running_loop().time() - asked >= 0.6
+
+    run(case, Limits(receipt=600.0, idle=0.6, grace=2.0))
+
+
 def test_a_call_that_takes_longer_than_the_receipt_deadline_is_answered() -> None:
     async def case(app: App, served: Served) -> None:
         async with caller(served.port) as client:
@@ -227,14 +240,16 @@ def test_nothing_is_added_to_an_answer() -> None:
     run(case, Limits(grace=2.0))
 
 
-def test_an_answer_whose_body_never_comes_is_begun_and_then_closed() -> None:
+def test_an_answer_whose_body_never_comes_is_told_as_an_error() -> None:
+    """The head was held back for the body, so that the caller can still be told."""
+
     async def begun(scope: Message, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 202, "headers": []})
 
     async def main() -> None:
         async with serving(begun) as served, caller(served.port) as client:
             client.writer.write(post("/", b"abc"))
-            assert (await client.rest()).startswith(b"HTTP/1.1 202 ")
+            assert (await client.rest()).startswith(b"HTTP/1.1 500 ")
 
     uvloop.run(main())
 

@@ -47,9 +47,9 @@ def test_gzip_is_recognised_by_its_first_bytes(tmp_path: Path) -> None:
     packed = replace(request, body=gzip.compress(request.body[:50]) + gzip.compress(request.body[50:]))
     one = codec(tmp_path)
     assert one.request(packed) == {"Text": "a"}
-    assert sniff(content.beginning(packed.body, "text/xml")).version is None  # cut within the first of two
+    assert sniff(content.beginning(Raw(packed.body, "text/xml"))).version is None  # cut within the first of two
     whole = replace(request, body=gzip.compress(request.body))
-    assert sniff(content.beginning(whole.body, "text/xml")).body_child == ("urn:t", "Ask")
+    assert sniff(content.beginning(Raw(whole.body, "text/xml"))).body_child == ("urn:t", "Ask")
     answer = one.encode(Values({"Text": "b"}), Call("s", "Ask", whole, one, timeout=5))
     assert answer.media.startswith("application/soap+xml")
 
@@ -105,7 +105,7 @@ def test_the_values_of_mtom_come_from_their_parts(line: bytes, tmp_path: Path) -
     raw = mtom(data, *parts)
     raw.body = package(*parts, (ROOT, wsdls.ask(f"<t:Text>a</t:Text>{data}").body), line=line)
     assert codec(tmp_path).request(raw) == {"Text": "a", "Data": [b"\x00\xff\r\n--=_b\r\n", b"two" * 100, b"a"]}
-    assert sniff(content.beginning(raw.body, raw.media)).body_child == ("urn:t", "Ask")
+    assert sniff(content.beginning(raw)).body_child == ("urn:t", "Ask")
 
 
 def test_attachments_that_the_envelope_does_not_name_are_left_alone(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_bad_package_is_undecodable_within_bounds(raw: Raw, reason: str, tmp_p
     with pytest.raises(Undecodable) as caught:
         codec(tmp_path, 1 << 18).request(raw)
     assert caught.value.reason == reason
-    assert content.beginning(raw.body, raw.media) is not None
+    assert content.beginning(raw) is not None
 
 
 def test_the_envelope_of_a_reply_with_attachments_is_amended_in_its_place(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A message of a known shape is read as the parser reads it, whatever its texts are, and shapes take bounded memory."""
 
 import random
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.soap import shapes
-from adapters.soap.reading import Reader
+from adapters.soap.reading import DEPTH, Reader
 from adapters.soap.shapes import KNOWN, SIZE, Shapes
 from adapters.soap.wsdl import Operation, load
 from gateway.contract import Opaque, Payload, Raw, Undecodable, Values
@@ -28,6 +29,14 @@ TYPES = body_type(
 BODY = "<t:Text>{}</t:Text><t:Number>{}</t:Number><t:Day>{}</t:Day><t:Sum>{}</t:Sum><t:Sum>2</t:Sum>" + (
     '<t:Nothing xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"/>'
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def soon() -> Iterator[None]:
+    """Two messages of a shape are enough."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shapes, "OFTEN", 2)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -156,16 +165,31 @@ def test_no_more_shapes_are_remembered_than_there_is_room_for() -> None:
     known = Shapes(marked)
     for number in range(3 * KNOWN):
         assert [known.payload(b"<a><x%d>1</x%d></a>" % (number, number)) for _ in range(3)] == [None, None, {"a": "b"}]
-    assert len(known._plans) == KNOWN
+    assert len(known._makers) == KNOWN
     for number in range(KNOWN + 9):
         large = b"<a>%b<x%d>1</x%d></a>" % (b" " * 30_000, number, number)
         assert [known.payload(large) for _ in range(3)] == [None, None, {"a": "b"}]
-    assert sum(map(len, known._plans)) < known._size <= SIZE
+    assert sum(map(len, known._makers)) < known._size <= SIZE
     for number in range(8):
         many = b"<a>%b<z%d/></a>" % (b"<x>1</x>" * 3000, number)
         assert [known.payload(many) for _ in range(3)] == [None, None, {"a": "b"}]
-    assert len(known._plans) * 3000 * shapes.OF_A_TEXT < SIZE, "texts count too"
+    assert len(known._makers) * 3000 * shapes.OF_A_TEXT < SIZE, "texts count too"
     for number in range(3 * shapes.SEEN):
         assert known.payload(b"<a><y%d>1</y%d></a>" % (number, number)) is None
     assert len(known._seen) <= shapes.SEEN
     assert len(learnt) == 3 * KNOWN + KNOWN + 9 + 8, "what comes once is not learnt"
+
+
+def test_what_comes_less_often_than_learning_pays_for_is_not_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shapes, "OFTEN", 5)
+    known = Shapes(lambda body: {"a": "b"})
+    assert [known.payload(b"<a>1</a>") for _ in range(6)] == [None] * 5 + [{"a": "b"}]
+
+
+def test_the_deepest_message_that_is_read_can_be_learnt() -> None:
+    """Python nests no more than 200 brackets; of each element there are two at most, of a mapping and of a list."""
+    deep: Payload = {}
+    for _ in range(DEPTH):
+        deep = {"Part": [deep]}
+    known = Shapes(lambda body: deep)
+    assert [known.payload(b"<a>1</a>") for _ in range(3)] == [None, None, deep]
