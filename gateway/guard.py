@@ -5,7 +5,7 @@ watched by burn rates over a fast and a slow window, and of them no confidence i
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import sqrt
 from typing import Protocol
@@ -63,6 +63,8 @@ class Facts:
     """By answer field, over the last day: records by what incumbent and candidate said."""
     drift: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """By input: its stability index against training, and what chance alone would show."""
+    waived: Mapping[str, str] = field(default_factory=dict)
+    """By condition: who answers for it, until when and why."""
 
 
 @dataclass(slots=True)
@@ -107,12 +109,30 @@ def judge(guard: Guard, memory: Memory, facts: Facts, most: float = 1.0) -> Judg
         *_drifted(guard, facts),
         *_proven(guard, memory, facts, most),
     ]
+    findings = [_waived(finding, facts) for finding in findings]
     findings.sort(key=lambda finding: -finding.outcome)
     outcome = findings[0].outcome if findings else Outcome.UNDECIDED
     open_ = [finding for finding in findings if finding.outcome is Outcome.UNDECIDED]
     told = outcome is Outcome.UNDECIDED and open_ and all(finding.keys is not None for finding in open_)
     keys, days = (max(f.keys or 0 for f in open_), max(f.days or 0.0 for f in open_)) if told else (None, None)
     return Judgement(outcome, findings, keys, days)
+
+
+def conditions(guard: Guard) -> Sequence[str]:
+    """The names of the guard's conditions, as its findings have them."""
+    rates = [rate.name for rate, _ in _rates(guard, 1.0)]
+    watched = [name for name in ("errors", "latency", "drift") if getattr(guard, name) is not None]
+    shifts = [f"shift of {name}" for name in guard.decisions]
+    return [*rates, *(["coverage"] if rates else []), *watched, *shifts, *guard.counters]
+
+
+def _waived(finding: Finding, facts: Facts) -> Finding:
+    """A condition that somebody answers for keeps nobody back and takes nobody back; what it says stays to be seen."""
+    told = facts.waived.get(finding.condition)
+    if told is None or finding.outcome is Outcome.PROMOTE:
+        return finding
+    reason = f"{finding.reason} ({finding.outcome}, {told})"
+    return replace(finding, outcome=Outcome.PROMOTE, reason=reason, keys=None, days=None)
 
 
 def variation(days: Sequence[tuple[float, float]]) -> float | None:
@@ -165,7 +185,8 @@ def _proven(guard: Guard, memory: Memory, facts: Facts, most: float) -> Iterator
     rates = [rate for rate, _ in _rates(guard, most)]
     if rates and (short := _short(guard, facts)) is not None:
         yield short
-        return
+        if short.condition not in facts.waived:
+            return
     error = 1 - guard.confidence
     days = max(facts.age / timedelta(days=1), 1 / 24)
     for rate in rates:

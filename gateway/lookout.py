@@ -5,7 +5,7 @@ number of replicas do what one would."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ from gateway.store.guards import State
 from gateway.store.histogram import Histogram
 from gateway.store.replicas import now
 from gateway.store.sums import Rollup
+from gateway.store.waivers import waivers
 from gateway.table import Bound, Table
 from gateway.telemetry import Meters
 
@@ -49,6 +50,8 @@ class Seen:
     epoch: Begun | None = None
     first: bool = False
     """It says something new, and no other replica has said it before."""
+    waived: Mapping[str, str] = field(default_factory=dict)
+    """By condition of guard or plan: who answers for it, until when and why."""
 
     @property
     def reason(self) -> str:
@@ -118,7 +121,7 @@ def standing(
         passed = (now - was.looked).total_seconds()
         at = Position(at.step, at.spent + min(max(passed, 0.0), GAP), at.approved)
     guard = seen.judgement.outcome if bound.settings.guard else None
-    return at, Situation(now, percent, held, guard, seen.reason, seen.keys)
+    return at, Situation(now, percent, held, guard, seen.reason, seen.keys, seen.waived)
 
 
 def leading(table: Table) -> Sequence[Bound]:
@@ -133,9 +136,10 @@ def leading(table: Table) -> Sequence[Bound]:
 
 def observe(engine: Engine, bound: Bound, allowed: Caps, drifts: Drifts, *, kept: bool) -> Seen:
     """What the guard of a route says now. `kept`: what was taken in is remembered for the next look."""
+    waived = {one.condition: one.told for one in waivers(engine, bound.route)}
     begun = epochs.current(engine, bound.route, bound.tag, bound.digest, bound.step(allowed))
     if begun is None:
-        return Seen(Judgement())
+        return Seen(Judgement(), waived=waived)
     guard, most = bound.settings.guard or Guard(), most_of(bound.settings)
     ledger = queries.ledger(engine, bound.route)
     state = _recalled(engine, bound.route, guard, begun, ledger)
@@ -150,11 +154,11 @@ def observe(engine: Engine, bound: Bound, allowed: Caps, drifts: Drifts, *, kept
     shared = guards.decisions(engine, bound.route, begun.id, day) if guard.decisions else {}
     windows = _windows(engine, bound.route, guard, begun)
     drift = drifts.of(bound, begun.id) if guard.drift is not None else {}
-    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), windows, shared, drift)
+    facts = Facts(begun.now - begun.started, _since(ledger, state.ledger), windows, shared, drift, waived)
     judgement = judge(guard, state.memory, facts, most)
     news = (str(judgement.outcome), judgement.reason) != (state.said, state.reason)
     first = kept and (news or state.arrival > known) and guards.keep(engine, state, judgement)
-    return Seen(judgement, state, begun, first and str(judgement.outcome) != state.said)
+    return Seen(judgement, state, begun, first and str(judgement.outcome) != state.said, waived)
 
 
 def most_of(settings: Route) -> float:

@@ -3,7 +3,7 @@
 The plan only ever lowers what the configuration says. It goes up one step at a time, in working hours, and after a hold
 it goes on at the step before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,9 @@ from gateway.rules import Percent
 from gateway.settings import Duration, Settings
 
 WHOLE = Decimal(100)
+TIME, KEYS, GUARD, HOURS = "plan time", "plan keys", "plan guard", "plan hours"
+WAIVABLE = (TIME, KEYS, GUARD, HOURS)
+"""What may be waived of a plan. An approval is given by who approves, and a hold is ended by who resumes."""
 
 
 class Require(Settings):
@@ -87,11 +90,13 @@ class Situation:
     reason: str = ""
     """The guard's."""
     keys: int = 0
+    waived: Collection[str] = ()
+    """The requirements of WAIVABLE that somebody answers for."""
 
 
 def advance(plan: Plan, at: Position, now: Situation) -> tuple[Position, Sequence[str]]:
     """The position after this look, and what the next step waits for, a sentence each. One step up at most."""
-    missing = list(_missing(plan, at, now))
+    missing = [told for requirement, told in _missing(plan, at, now) if requirement not in now.waived]
     return (at if missing else Position(at.step + 1)), missing
 
 
@@ -116,32 +121,36 @@ def schedule(plan: Plan, at: Position, now: datetime) -> Iterator[tuple[int, dat
         yield step, moment
 
 
-def _missing(plan: Plan, at: Position, now: Situation) -> Iterator[str]:
+def _missing(plan: Plan, at: Position, now: Situation) -> Iterator[tuple[str, str]]:
+    """(the requirement, empty where it cannot be waived; what is told of it)"""
     if at.step >= len(plan.steps):
-        yield "the plan is done"
+        yield "", "the plan is done"
         return
     if now.held:
-        yield f"held: {now.held}"
+        yield "", f"held: {now.held}"
     if at.step >= 0:
         yield from _unfinished(plan.steps[at.step], at, now)
     elif not now.percent:
-        yield "the configuration, a ceiling or the model keeps the route in shadow"
+        yield "", "the configuration, a ceiling or the model keeps the route in shadow"
     if not is_open(plan, now.now):
         then = opening(plan, now.now)
-        yield f"outside of working hours; they begin {then:%Y-%m-%d %H:%M} UTC" if then else "no working hour to come"
+        yield (
+            HOURS,
+            (f"outside of working hours; they begin {then:%Y-%m-%d %H:%M} UTC" if then else "no working hour to come"),
+        )
 
 
-def _unfinished(step: Step, at: Position, now: Situation) -> Iterator[str]:
+def _unfinished(step: Step, at: Position, now: Situation) -> Iterator[tuple[str, str]]:
     if now.percent < step.percent:
-        yield f"{now.percent:f} % are in force by the configuration, and the step is about {step.percent:f} %"
+        yield "", f"{now.percent:f} % are in force by the configuration, and the step is about {step.percent:f} %"
     if at.spent < step.for_:
-        yield f"in force for {_hours(at.spent)} of {_hours(step.for_)}"
+        yield TIME, f"in force for {_hours(at.spent)} of {_hours(step.for_)}"
     if now.keys < step.require.keys:
-        yield f"{now.keys:,} of {step.require.keys:,} keys were compared"
+        yield KEYS, f"{now.keys:,} of {step.require.keys:,} keys were compared"
     if now.guard is not None and now.guard > Outcome[step.require.guard.upper()]:
-        yield f"the guard says {now.guard}: {now.reason}"
+        yield GUARD, f"the guard says {now.guard}: {now.reason}"
     if step.gate and not at.approved:
-        yield "nobody has approved it; `understudy approve` does"
+        yield "", "nobody has approved it; `understudy approve` does"
 
 
 def _hours(seconds: float) -> str:

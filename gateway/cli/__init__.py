@@ -194,6 +194,23 @@ def _approve(
     approve(config, route, reason)
 
 
+@app.command("waive")
+def _waive(
+    route: RouteName,
+    condition: Annotated[str, typer.Argument(metavar="CONDITION", help="As `guard` names it, or `plan time`, ...")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit chain.")],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="WHEN", help="Such as 7d from now, or a day to come.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="Ends the waiver now.")] = False,
+    config: Configuration = FILE,
+) -> None:
+    """Has a condition of a route's guard or plan count as fulfilled for a while; somebody answers for it."""
+    from gateway.cli.waive import waive
+
+    waive(config, route, condition, until, end, reason)
+
+
 @app.command("report")
 def _report(
     route: RouteName,

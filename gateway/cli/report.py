@@ -65,6 +65,10 @@ def _print(told: Mapping[str, Any]) -> None:
     console.line(f"{told['route']}: configured {_stage(told)}, in force {force}, model {told['model'] or 'not known'}")
     for why in (*told["reasons"], *told["problems"]):
         console.warn(why)
+    for one in told["waivers"]:
+        console.warn(
+            f"{one['condition']}: waived by {one['who']} until {one['until']:%Y-%m-%d %H:%M} UTC: {one['reason']}"
+        )
     of = f" of {told['agreement']['model']}" if told["agreement"]["model"] else ""
     console.line(f"agreement{of}: {_share(told['agreement'])}, {told['agreement']['compared']} records compared")
     out = console.console()

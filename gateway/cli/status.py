@@ -18,6 +18,7 @@ from gateway.store.holds import holds
 from gateway.store.model import ALL, SEEN, ReplicaState
 from gateway.store.queries import balance, traffic
 from gateway.store.replicas import replicas
+from gateway.store.waivers import waivers
 
 FRESH = 60.0
 """Seconds after which a replica without heartbeat is taken for gone."""
@@ -36,6 +37,7 @@ def status(path: Path, as_json: bool) -> None:
         "since": since,
         "routes": {name: _route(engine, standing, since) for name, standing in stood.items()},
         "replicas": [_replica(one, loaded) for one in living],
+        "waivers": [asdict(one) for one in waivers(engine)],
         "holds": [asdict(one) | {"scope": "all" if one.scope == ALL else one.scope} for one in holds(engine)],
     }
     engine.dispose()
@@ -92,6 +94,9 @@ def _print(told: Mapping[str, Any], now: Running | None) -> None:
         for reason in route["reasons"]:
             console.line(f"{name}: {reason}", style="yellow")
     _print_holds(told["holds"])
+    for one in told["waivers"]:
+        until = f"{one['until']:%Y-%m-%d %H:%M} UTC"
+        console.line(f"{one['route']}: {one['condition']} waived by {one['who']} until {until}: {one['reason']}")
     columns = ["replica", "host", "pid", "heartbeat", "table"]
     out.print(console.table("Replicas", columns, map(_beat, told["replicas"])))
 

@@ -23,6 +23,7 @@ from gateway.store import audit, queries
 from gateway.store.histogram import Histogram
 from gateway.store.model import ALL
 from gateway.store.sums import WHOLE, Rollup
+from gateway.store.waivers import waivers
 from gateway.table import Bound
 
 SHAPE = 1
@@ -94,6 +95,7 @@ def figures(loaded: Loaded, engine: Engine, name: str, standing: Standing) -> di
         "known_differences": [_known(route, entry, sums) for entry in route.known_differences],
         "times": _times(cut.of()),
         **_judged(engine, standing),
+        "waivers": [asdict(one) for one in waivers(engine, name)],
         "disagreements": [_disagreement(one) for one in queries.disagreements(engine, name, limit=LATEST)],
         "epochs": [_epoch(one, cut) for one in begun],
         "ledger": dict(terms),

@@ -205,6 +205,17 @@ plan = Table(
     _count("version"),
 )
 
+waiver = Table(
+    "waiver",
+    metadata,
+    Column("route", Text, primary_key=True),
+    Column("condition", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Instant, nullable=False, server_default=func.now()),
+    Column("until", Instant, nullable=False),
+)
+
 pending = Table(
     "pending",
     metadata,

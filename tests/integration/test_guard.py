@@ -1,6 +1,7 @@
 """Guards and plans over the reference adapter: a bad model is taken back, a good one goes up."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from gateway.contract import By, ConfigError, Stage
 from gateway.cutover import in_cohort
 from gateway.lookout import Lookout
-from gateway.store import audit, holds, plans
+from gateway.store import audit, holds, plans, waivers
 from gateway.telemetry import Meters
 from tests.inprocess import InProcess, running
 from tests.integration.test_stages import balanced, config, exchange, message
@@ -73,6 +74,23 @@ def test_a_candidate_that_fails_is_held_by_its_error_budget(tmp_path: Path) -> N
             await look(gateway)
             [hold] = holds.holds(gateway.engine)
             assert hold.reason == "errors: 40 of 40 calls failed in 300 s, 40 of 40 in 3600 s, over 0.05"
+
+    asyncio.run(case())
+
+
+def test_a_waived_condition_holds_nobody_until_its_waiver_ends(tmp_path: Path) -> None:
+    async def case() -> None:
+        async with running(bad(config("canary", 25, more=GUARD)), tmp_path) as gateway:
+            until = datetime.now(UTC) + timedelta(hours=1)
+            waivers.waive(gateway.engine, "loan", "disagreement", until, "ada", "a known defect")
+            await exchange(gateway, [message(n) for n in range(100)])
+            await balanced(gateway, 100)
+            await look(gateway, replicas=2)
+            assert not holds.holds(gateway.engine)
+            waivers.end(gateway.engine, "loan", "disagreement", "ada", "mended")
+            await look(gateway, replicas=2)
+            [hold] = holds.holds(gateway.engine)
+            assert hold.reason.startswith("disagreement: 100 % over ")
 
     asyncio.run(case())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.guard import ASSUMED, Facts, Memory, Window, judge, spans, take, variation
+from gateway.guard import ASSUMED, Facts, Memory, Window, conditions, judge, spans, take, variation
 from gateway.judgement import Judgement, Outcome
 from gateway.limits import Guard
 
@@ -178,6 +178,36 @@ def test_inputs_far_from_training_hold_where_chance_alone_does_not_explain_it() 
     ):  # fmt: skip
         found = said(limits, [], Facts(timedelta(days=1), drift=drift))
         assert found.outcome is outcome and found.reason.startswith(told)
+
+
+def test_a_waived_condition_takes_nobody_back_and_says_what_it_would() -> None:
+    limits = guard(disagreement=0.05, fields={"decision": 0.5})
+    keys = [Key(1, parts={"decision": (0, 1)})] * 200
+    waived = {"disagreement": "waived by ada until Friday: a known defect"}
+    found = said(limits, keys, Facts(timedelta(days=2), waived=waived))
+    assert found.outcome is Outcome.PROMOTE
+    told = next(one.reason for one in found.findings if one.condition == "disagreement")
+    assert told.endswith("above the limit of 5 % (roll back, waived by ada until Friday: a known defect)")
+    assert said(limits, keys, Facts(timedelta(days=2), waived={"errors": "waived"})).outcome is Outcome.ROLL_BACK
+
+
+def test_where_coverage_is_waived_rates_are_judged_by_what_there_is() -> None:
+    ledger = {"compared": 70, "dropped": 30}
+    found = said(
+        guard(disagreement=0.05), mixed(90, 10), Facts(timedelta(days=1), ledger, waived={"coverage": "waived"})
+    )
+    assert [(one.condition, one.outcome) for one in found.findings] == [
+        ("disagreement", Outcome.ROLL_BACK), ("coverage", Outcome.PROMOTE),
+    ]  # fmt: skip
+
+
+def test_every_finding_has_a_name_that_can_be_waived() -> None:
+    limits = guard(
+        disagreement=0.1, fields={"a": 0.1}, segments={"b": 0.1}, cost=1.0, decisions={"c": 0.1}, drift=0.1,
+        errors={"share": 0.1}, latency={"above": "1s"}, counters={"d": 1},
+    )  # fmt: skip
+    found = [*said(limits, []).findings, *said(limits, [], Facts(timedelta(1), {"dropped": 1})).findings]
+    assert {one.condition for one in found} == set(conditions(limits))
 
 
 def test_the_worst_condition_is_told_first() -> None:

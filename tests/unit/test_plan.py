@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.judgement import Outcome
-from gateway.plan import Plan, Position, Situation, advance, back, moved, schedule
+from gateway.plan import WAIVABLE, Plan, Position, Situation, advance, back, moved, schedule
 
 DAY = 86400.0
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -39,6 +39,25 @@ def test_the_way_up_is_one_step_at_a_time() -> None:
     at, _ = advance(steps, Position(at.step, 0.0, approved=True), now())
     assert at.percent(steps) is None, "after the last step the plan limits nothing"
     assert advance(steps, at, now()) == (at, ["the plan is done"])
+
+
+@pytest.mark.parametrize(
+    ("waived", "lacking"),
+    [("plan time", {"spent": 0.0}), ("plan keys", {"keys": 0}), ("plan guard", {"guard": Outcome.HOLD}),
+     ("plan hours", {"now": NOON.replace(hour=22)})],
+)  # fmt: skip
+def test_a_waived_requirement_keeps_nobody_back(waived: str, lacking: dict[str, Any]) -> None:
+    steps, spent = plan(hours="09:00-16:00"), lacking.get("spent", 3 * DAY)
+    situation = {name: value for name, value in lacking.items() if name != "spent"}
+    for others, step in (((), 1), (("plan approval",), 1), ((waived,), 2)):
+        at, _ = advance(steps, Position(1, spent), now(**situation, waived=others))
+        assert at.step == step
+
+
+def test_what_others_have_to_say_is_not_waived() -> None:
+    for at, situation in ((Position(2), {}), (Position(1, 9 * DAY), {"held": "complaints"})):
+        then, missing = advance(plan(), at, now(**situation, waived=WAIVABLE))
+        assert (then, len(missing)) == (at, 1)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from gateway.cli.guard import bound_of
 from gateway.cli.standing import caps_of, opened
 from gateway.lookout import Lookout
-from gateway.store import audit, plans
+from gateway.store import audit, plans, waivers
 from gateway.store.batch import Batch
 from gateway.store.epochs import epoch
 from gateway.store.evidence import weigh
@@ -153,6 +153,44 @@ def test_approve_lets_the_step_pass_and_is_audited(run: Run, path: Path, engine:
         (one.event.who, one.event.action, one.event.before, one.event.after) for one in audit.entries(engine, ROUTE)
     ]
     assert done[:2] == [("plan", "plan", "5 %", "20 %"), ("ada", "approve", "step 1", "")]
+
+
+def test_waive_is_shown_wherever_the_condition_is_and_ends(run: Run, path: Path, engine: Engine) -> None:
+    change(path, more=GUARD + "    plan: {steps: [{percent: 5, require: {keys: 9}}]}\n")
+    fill(engine, path, [DISAGREE] * 60)
+    done = run("waive", ROUTE, "disagreement", "--until", "2d", "--reason", "a known defect")
+    assert done.exit_code == 0 and f"{ROUTE}: disagreement is waived until " in done.stdout
+    told = json.loads(run("guard", ROUTE, "--json").stdout)
+    assert told["outcome"] == "promote" and "(roll back, waived by ada until " in told["conditions"][0]["reason"]
+    for shown in (run("status").stdout, run("report", ROUTE).stderr + run("report", ROUTE).stdout):
+        assert "disagreement" in shown and "waived by ada until" in shown and "a known defect" in shown
+    [one] = json.loads(run("report", ROUTE, "--json").stdout)["waivers"]
+    assert json.loads(run("status", "--json").stdout)["waivers"] == [one]
+    assert (one["condition"], one["who"], one["reason"]) == ("disagreement", "ada", "a known defect")
+    assert run("waive", ROUTE, "plan keys", "--until", "1d", "--reason", "urgent").exit_code == 0
+    assert "is waived no longer" in run("waive", ROUTE, "disagreement", "--end", "--reason", "mended").stdout
+    assert json.loads(run("guard", ROUTE, "--json").stdout)["outcome"] == "roll back"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("disagrement", "--until", "2d"), "did you mean 'disagreement'"),
+        (("plan time", "--until", "2d"), "there are: disagreement, coverage"),
+        (("disagreement", "--until", "91d"), "at most 90 days ahead"),
+        (("disagreement", "--until", "2020-01-31"), "a day to come"),
+        (("disagreement", "--until", "soon"), "such as 7d or 12h"),
+        (("disagreement",), "say --until"),
+        (("disagreement", "--until", "2d", "--reason", " "), "--reason is empty"),
+    ],
+)
+def test_a_waiver_that_cannot_be_is_refused(
+    run: Run, path: Path, engine: Engine, words: tuple[str, ...], said: str
+) -> None:
+    change(path)
+    refused = run("waive", ROUTE, *(words if "--reason" in words else (*words, "--reason", "why")))
+    assert refused.exit_code == 2 and said in refused.stderr
+    assert not waivers.waivers(engine)
 
 
 def test_a_route_without_plan_says_so(run: Run, path: Path, engine: Engine) -> None:
