@@ -151,6 +151,8 @@ class Config(Settings):
     """Run-time files: sockets, metrics, the Bento model store; relative to the configuration."""
     listen: Annotated[Listen, AfterValidator(_distinct_ports)] = Listen()
     workers: int = Field(1, ge=1, le=64)
+    hung_after: Annotated[Duration, Field(ge=5)] = 30.0
+    """How long a worker or the observer may give no sign of life and do nothing before it is killed and restarted."""
     grace: Duration = 30.0
     """How long SIGTERM lets calls finish."""
     observer: Observer = Observer()

@@ -50,6 +50,17 @@ async def orders(control: socket.socket) -> AsyncIterator[Orders]:
         writer.close()
 
 
+BEAT = 1.0
+"""Seconds between two signs of life."""
+
+
+async def beat(control: socket.socket) -> None:
+    """Tells the parent again and again, by a report of nothing, that this process's event loop turns."""
+    while True:
+        report(control)
+        await asyncio.sleep(BEAT)
+
+
 def report(control: socket.socket, **facts: str) -> None:
     """Tells the parent; a parent that does not read is not waited for."""
     try:

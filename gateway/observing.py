@@ -21,7 +21,7 @@ from gateway.auditing import Auditing
 from gateway.books import Books
 from gateway.config import Loaded, parse
 from gateway.contract import ConfigError, Counts
-from gateway.control import Orders, orders, report
+from gateway.control import Orders, beat, orders, report
 from gateway.garbage import search_rarely
 from gateway.link import Links
 from gateway.lookout import Lookout
@@ -79,7 +79,8 @@ class Observing:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._stop.set)
         self._links.connect()
         server = http.server(admin(self._missing, self._status, self._first.metrics))
-        tasks = [asyncio.create_task(one) for one in (server.serve([listener]), self._observe(), self._obey(further))]
+        serving = (server.serve([listener]), self._observe(), self._obey(further), beat(self._control))
+        tasks = [asyncio.create_task(one) for one in serving]
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         signal.alarm(int(self._loaded.config.grace) + 5)
@@ -87,8 +88,9 @@ class Observing:
         server.should_exit = True
         tasks[1].cancel()
         ended = await asyncio.gather(*tasks[:2], return_exceptions=True)
-        tasks[2].cancel()
-        ended += await asyncio.gather(tasks[2], return_exceptions=True)
+        for task in tasks[2:]:
+            task.cancel()
+        ended += await asyncio.gather(*tasks[2:], return_exceptions=True)
         await self._links.close()
         for error in ended:
             if isinstance(error, Exception):

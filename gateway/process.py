@@ -12,7 +12,7 @@ import structlog
 
 from gateway.control import Orders
 from gateway.parent import ends_with_parent
-from gateway.watch import Watch
+from gateway.watch import Silence, Watch
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class Process:
     """One child, started again when it dies or, where it is watched, hangs; until `stop`."""
 
     program: Program
-    watch: Watch | None = None
+    watch: Watch | Silence | None = None
     control: socket.socket | None = None
     _running: subprocess.Popen[bytes] | None = None
     _started: float = 0.0
@@ -140,12 +140,14 @@ class Process:
             self._due = time.monotonic() + LONGEST
 
     def heard(self) -> list[Mapping[str, str]]:
-        """What the child has reported since the last time."""
+        """What the child has reported since the last time, but for signs of life."""
         try:
             lines = self.control.recv(1 << 20).splitlines() if self.control else []
         except OSError:
             return []
-        return [orjson.loads(line) for line in lines]
+        if lines and self.watch:
+            self.watch.alive()
+        return [said for line in lines if (said := orjson.loads(line))]
 
     def stop(self, grace: float) -> None:
         """Asks the program to end; `gone` kills it when the grace (seconds) is over."""

@@ -29,7 +29,7 @@ from gateway.process import Process, Program
 from gateway.store.migrate import migrate
 from gateway.store.model import StoreDown
 from gateway.table import compile_table, misfits
-from gateway.watch import Watch
+from gateway.watch import Silence, Watch
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ DRAIN = 10.0
 """Seconds that a model which no table uses any more may take to end."""
 WARM_UP = 120.0
 """Seconds that a new model may take to be ready before its configuration is given up."""
-FIXED = ("store", "folder", "listen", "workers", "observer", "adapters")
+FIXED = ("store", "folder", "listen", "workers", "hung_after", "observer", "adapters")
 """Sections that only a restart takes up."""
 
 
@@ -94,10 +94,11 @@ class Parent:
         self._migrate()
         for process in self._now.models.values():
             process.start()
-        self._observer = Process(self._observer_program(admin))
+        patience = self._now.loaded.config.hung_after
+        self._observer = Process(self._observer_program(admin), Silence(patience))
         self._observer.start(self._orders)
         workers = range(self._now.loaded.config.workers)
-        self._workers = [Process(self._worker_program(number, data)) for number in workers]
+        self._workers = [Process(self._worker_program(number, data), Silence(patience)) for number in workers]
         for worker in self._workers:
             worker.start(self._orders)
         log.info("serving", **self._facts())

@@ -17,7 +17,7 @@ from gateway import assembly, http
 from gateway.certificates import certificates, warnings
 from gateway.config import parse
 from gateway.contract import ASGI, ConfigError, Stage
-from gateway.control import Orders, orders, report
+from gateway.control import Orders, beat, orders, report
 from gateway.dispatch import Dispatch
 from gateway.garbage import search_rarely
 from gateway.health import health
@@ -65,9 +65,8 @@ class Worker:
         self._links.connect()
         adapters = self._adapters.values()
         # Until the holds are known everything is capped at shadow: a restart would move callers back for a moment.
-        background = [
-            asyncio.create_task(task) for task in (self._pipe.keep(), self._watch_caps(), self._obey(further))
-        ]
+        kept = (self._pipe.keep(), self._watch_caps(), self._obey(further), beat(self._control))
+        background = [asyncio.create_task(task) for task in kept]
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK):
                 await self._looked.wait()

@@ -1,8 +1,12 @@
 """Real processes, killed, stopped and ended under load: no answer changes, and every call is accounted for."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -148,6 +152,36 @@ def test_a_hung_observer_fills_the_pipe_and_harms_nobody(tmp_path: Path, expecte
         gateway.kill("observer", signal.SIGCONT)
         ledger = gateway.settled(before, CALLS)
         assert ledger["dropped"] > 0 and ledger["dropped"] + ledger["compared"] == CALLS
+
+
+@pytest.mark.parametrize("name", ["observer", "worker-0"])
+def test_a_hung_process_is_restarted_and_serves_again(tmp_path: Path, expected: Sequence[str], name: str) -> None:
+    with served(tmp_path, hung_after="5s") as gateway:
+        old = gateway.kill(name, signal.SIGSTOP)
+        gateway.restarted(name, old)
+        [hung] = gateway.logged("hung")
+        assert (hung["process"], hung["pid"]) == (name, old) and not alive([old])
+        before = gateway.quiet()
+        unbroken(gateway.load(CALLS).done(), expected)
+        gateway.settled(before, CALLS)
+
+
+@pytest.mark.long
+def test_an_observer_that_is_starved_is_not_taken_for_hung(tmp_path: Path) -> None:
+    """Given one processor for the humble observer and six greedy processes, for three times what hung ones are given,
+    while calls come, then the observer stays."""
+    with served(tmp_path, hung_after="5s") as gateway, ExitStack() as greedy:
+        observer, core = gateway.pid("observer"), max(os.sched_getaffinity(0))
+        os.sched_setaffinity(observer, {core})
+        for _ in range(6):
+            one = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+            greedy.callback(one.wait)
+            greedy.callback(one.kill)
+            os.sched_setaffinity(one.pid, {core})
+        until_past = time.monotonic() + 15
+        while time.monotonic() < until_past:
+            gateway.load(CALLS).done()
+        assert not gateway.logged("hung") and gateway.pid("observer") == observer
 
 
 # SIGTERM

@@ -4,14 +4,15 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from gateway.watch import LONGER, WORK, Watch
+from gateway.watch import LONGER, WORK, Silence, Watch, waits_for_a_processor
 
 PATIENCE = 1.5
 TICK = 0.1
@@ -132,6 +133,35 @@ def test_while_the_parent_itself_was_stopped_nobody_was_silent(idle: Watched) ->
     idle.now += 3600
     assert idle.passes(PATIENCE / 2) is None
     assert idle.passes(10, answering=True) is None
+
+
+def test_signs_of_life_that_come_by_themselves_count_as_answers_do(idle: Watched) -> None:
+    silence, now = Silence(PATIENCE), 1000.0
+    silence.begin(now)
+    for _ in range(100):
+        now += TICK
+        silence.alive()
+        assert not silence.hung(idle.pid, now)
+    found = [silence.hung(idle.pid, now + TICK * at) for at in range(1, 40)]
+    assert PATIENCE / TICK - 2 <= found.index(True) <= PATIENCE / TICK + 2
+
+
+def test_who_could_run_waits_for_a_processor_and_who_is_stopped_does_not(idle: Watched) -> None:
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as runs:
+        try:
+            assert seen(lambda: waits_for_a_processor(runs.pid))
+            runs.send_signal(signal.SIGSTOP)
+            assert seen(lambda: not waits_for_a_processor(runs.pid))
+        finally:
+            runs.kill()
+    assert not waits_for_a_processor(idle.pid) and not waits_for_a_processor(runs.pid)
+
+
+def seen(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
 
 
 def test_a_full_backlog_keeps_the_watch_from_nothing(idle: Watched) -> None:
