@@ -30,7 +30,15 @@ from gateway.recorder import Recorder
 from gateway.store.engine import connect
 from gateway.store.model import Replica, ReplicaState, StoreDown
 from gateway.store.replicas import replicas, settle
-from gateway.store.retention import ClockJumped, gather, prune, prune_evidence, prune_rollups, prune_size
+from gateway.store.retention import (
+    ClockJumped,
+    gather,
+    prune,
+    prune_evidence,
+    prune_replicas,
+    prune_rollups,
+    prune_size,
+)
 from gateway.store.rollups import WIDTHS
 from gateway.store.secret import digest, secret
 from gateway.store.told import remembered
@@ -159,6 +167,7 @@ class Observing:
         if records.size is not None:
             yield partial(prune_size, self._engine, records.size)
         yield partial(prune_rollups, self._engine, timedelta(seconds=records.rollups))
+        yield partial(prune_replicas, self._engine, age)
         for width in WIDTHS:
             yield partial(gather, self._engine, width)
 

@@ -1,5 +1,6 @@
 """Removes what is too old, in small steps, so that writers are never kept waiting for long."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,14 +8,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, delete, func, select, text, tuple_
 
 from gateway.contract import UnderstudyError
-from gateway.store import rollups, tables
+from gateway.store import rollups, tables, upsert
 from gateway.store.engine import reading, writing
 from gateway.store.joins import OPEN
 from gateway.store.replicas import clock
+from gateway.store.told import PREFIX
 
 AHEAD = timedelta(days=1)
 ROW = 400
 """Bytes of a record beside its texts, with its share of the indexes."""
+ENDED = "*"
+"""The replica under which the ledger has what replicas booked that were removed."""
 _SAMPLE = 1000
 _ESTIMATED = 1_000_000
 """Rows from which on an estimate is taken for the count."""
@@ -70,6 +74,41 @@ def prune_rollups(engine: Engine, older_than: timedelta, limit: int = 1000) -> i
 
     Raises ClockJumped as `prune` does, and StoreDown."""
     return _prune(engine, tables.rollup, tables.rollup.c.minute, older_than, limit)
+
+
+def prune_replicas(engine: Engine, older_than: timedelta, limit: int = 1000) -> int:
+    """Removes at most `limit` replicas that ended so long ago, and of whose gateway nobody was seen since; returns how
+    many. What they booked is added up under one name, so that every sum of the ledger stays; what their workers told
+    is forgotten with them.
+
+    Raises ClockJumped as `prune` does, and StoreDown."""
+    table, ledger = tables.replica, tables.ledger
+    with writing(engine, lock="understudy replicas") as connection:
+        moment = clock(connection)
+        cutoff = moment - older_than
+        _check(connection, moment, cutoff, table.c.seen)
+        lives = {_gateway(id) for id in connection.execute(select(table.c.id).where(~_ended(cutoff))).scalars()}
+        ended = connection.execute(select(table.c.id).where(_ended(cutoff)).order_by(table.c.seen)).scalars()
+        old = [id for id in ended if _gateway(id) not in lives][:limit]
+        removed = delete(ledger).where(ledger.c.replica.in_(old))
+        sums = Counter[tuple[str, str]]()
+        for route, term, count in connection.execute(removed.returning(ledger.c.route, ledger.c.term, ledger.c.count)):
+            if not term.startswith(f"{PREFIX}:"):
+                sums[route, term] += count
+        booked = [
+            {"route": route, "replica": ENDED, "term": term, "count": n} for (route, term), n in sums.items() if n
+        ]
+        upsert.adding(connection, ledger, booked, "count")
+        return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
+
+
+def _ended(cutoff: datetime) -> ColumnElement[bool]:
+    return tables.replica.c.ended & (tables.replica.c.seen < cutoff)
+
+
+def _gateway(replica: str) -> str:
+    """Whose process it was: an observer that was started again goes on with what its workers told the one before."""
+    return replica.rpartition(".")[0] or replica
 
 
 def gather(engine: Engine, width: rollups.Width) -> int:

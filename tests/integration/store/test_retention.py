@@ -5,14 +5,24 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, update
 
 from gateway.store import queries, tables
 from gateway.store.batch import Batch
-from gateway.store.engine import reading
+from gateway.store.engine import reading, writing
 from gateway.store.evidence import units
 from gateway.store.model import AGREE, DISAGREE, Close
-from gateway.store.retention import ClockJumped, gather, kept, prune, prune_evidence, prune_rollups, prune_size
+from gateway.store.replicas import replicas
+from gateway.store.retention import (
+    ClockJumped,
+    gather,
+    kept,
+    prune,
+    prune_evidence,
+    prune_replicas,
+    prune_rollups,
+    prune_size,
+)
 from gateway.store.rollups import HOUR, QUARTER, WIDTHS
 from gateway.store.writer import Writer
 from tests.integration.store.conftest import NewWriter
@@ -91,6 +101,27 @@ def test_sums_and_evidence_stay_where_the_clock_was_set_forward(engine: Engine, 
     for step in (prune_rollups, prune_evidence):
         with pytest.raises(ClockJumped):
             step(engine, 5 * DAY)
+
+
+def test_gateways_that_ended_long_ago_leave_their_sums_and_nothing_else(engine: Engine, new_writer: NewWriter) -> None:
+    """Given observers of a gateway that is gone, of one whose observer was started again, and of one that lives."""
+    for name in ("gone.1", "gone.5", "again.1", "again.5", "lives.1"):
+        told = batch(record(name))
+        told.book(ROUTE, f"told:{name.partition('.')[0]}.2:handed", 1)
+        new_writer(name).flush(told)
+    with writing(engine) as connection:
+        table = tables.replica
+        for name in ("gone.1", "gone.5", "again.1"):
+            old = {"ended": True, "seen": NOW - 10 * DAY}
+            connection.execute(update(table).where(table.c.id == name).values(old))
+        connection.execute(update(table).where(table.c.id == "lives.1").values(seen=NOW - 10 * DAY))
+    before = queries.ledger(engine, ROUTE)
+    assert prune_replicas(engine, 20 * DAY) == 0
+    assert [prune_replicas(engine, 5 * DAY, limit=1) for _ in range(3)] == [1, 1, 0]
+    after = dict(queries.ledger(engine, ROUTE))
+    assert {one.replica.id for one in replicas(engine)} == {"again.1", "again.5", "lives.1"}
+    assert after == {term: count for term, count in before.items() if term != "told:gone.2:handed"}
+    assert queries.balance(after) == 0 and after["told:again.2:handed"] == 2
 
 
 def test_minutes_that_are_long_past_become_one_row_an_hour_and_every_sum_stays(
