@@ -24,6 +24,7 @@ AREAS = {
     "observing": "observing",
     "reports": "reports",
     "amqp": "amqp",
+    "database": "database",
 }
 """Area to module; each has `run() -> {"results", "ratios"}`."""
 FILE = Path(__file__).with_name("results.json")

@@ -48,18 +48,22 @@ class Place:
 
     def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
         """Writes one answer into its row, unless it is claimed or no longer waits; whether it was written."""
-        [(names, [(_, values)])] = self._grouped({key: answer}).items()
+        names, given = self.single(key, answer)
         if names not in self._singles:  # made once: making it costs more than running it
-            self._singles[names] = self._single(names, free)
-        given = {f"k{at}": value for at, value in enumerate(key)} | {f"v{at}": value for at, value in enumerate(values)}
+            self._singles[names] = self.write_one(names, free)
         return connection.execute(self._singles[names], given).rowcount == 1
 
-    def _single(self, names: Sequence[str], free: ColumnElement[bool]) -> Update:
+    def single(self, key: Key, answer: Payload) -> tuple[tuple[str, ...], dict[str, Any]]:
+        """The columns that one row's answer sets, and the values that `write_one` is given."""
+        [(names, [(_, values)])] = self._grouped({key: answer}).items()
+        return names, _numbered("k", key) | _numbered("v", values)
+
+    def write_one(self, names: Sequence[str], free: ColumnElement[bool]) -> Update:
         """The statement that answers one row."""
         layout, beside = self._layout, dict(self._into.constants)
         if self._status and self._status.done:
             beside[self._status.column] = self._status.done[0]
-        mine = [one == bindparam(f"k{at}") for at, one in enumerate(layout.key)]
+        mine = [one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key)]
         bound = {name: bindparam(f"v{at}", type_=layout.source.c[name].type) for at, name in enumerate(names)}
         return update(layout.source).where(*mine, *self._finder.open(), free).values(bound | beside)
 
@@ -140,6 +144,10 @@ class Place:
                 given = [known.get(name) for name in self._into.arguments]
                 connection.execute(statement, {f"a{at}": value for at, value in enumerate(given)})
         return open_
+
+
+def _numbered(letter: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {f"{letter}{at}": value for at, value in enumerate(values)}
 
 
 def call(dialect: Any, procedure: str, arguments: int) -> str:

@@ -20,6 +20,7 @@ from adapters.database.review import TAKEN, Mark, Review
 from adapters.database.row_columns import RowColumns
 from adapters.database.rows import FAILED, RowRaw
 from adapters.database.side import SideTable, check_side
+from adapters.database.single import Singles
 from adapters.database.work import Ended, Seen, Taken
 from gateway.contract import Payload
 
@@ -37,6 +38,7 @@ class Desk:
         self._claims: Claims | None = None
         self._review: Review | None = None
         self._peeks: dict[int, Select[Any]] = {}
+        self._singles: Singles | None = None
 
     def ready(self) -> Claims:
         """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
@@ -141,12 +143,20 @@ class Desk:
         plain = self.layout.result is None and not self._settings.answer.procedure and not self._settings.claim.columns
         return plain and self._settings.batch is None and self.finder.status is not None and self.finder.mark is None
 
-    def answer_at_once(self, row: Seen, answer: Payload) -> bool:
-        """Answers a row that nobody has claimed, in one transaction; whether it still waited.
+    def answer_at_once(self, row: Seen, answer: Payload, limit: int) -> tuple[bool, Sequence[Seen]]:
+        """Answers a row that nobody has claimed, in one transaction; whether it still waited, and at most `limit` rows
+        that now could be claimed.
 
         Raises RowRefused, DatabaseDown."""
+        if self.layout.dialect == "postgresql":
+            if self._singles is None:
+                ordered = bool(self._settings.order)
+                self._singles = Singles(self.engine, self.finder, self.place, self.ready(), ordered)
+            written, rows = self._singles.answer(row.key, answer, limit)
+            return written, [self.seen(row) for row in rows]
         with writing(self.engine) as connection:
-            return self.place.write_free(connection, row.key, answer, self.ready().free())
+            written = self.place.write_free(connection, row.key, answer, self.ready().free())
+        return written, self.peek(limit)
 
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""
@@ -306,11 +316,11 @@ class Desk:
 
     # Helping.
 
-    def seen(self, row: Any) -> Seen:
-        """A row of the source."""
+    def seen(self, row: Sequence[Any]) -> Seen:
+        """A row of the source, or one that begins with its columns."""
         return Seen(key_of(self.layout, row), position(self.layout, row), self.values(row))
 
-    def values(self, row: Any) -> Payload:
+    def values(self, row: Sequence[Any]) -> Payload:
         """A row of the source, or one that begins with its columns, as a message."""
         return {name: step(value) for (name, step), value in zip(self.layout.readers, row, strict=False)}
 

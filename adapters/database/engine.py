@@ -102,6 +102,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
+def driving(engine: Engine) -> Iterator[Connection]:
+    """A connection for whoever speaks to the driver itself, given up on any error. Raises DatabaseDown, RowRefused."""
+    with translated(), engine.connect() as connection:
+        try:
+            yield connection
+        except engine.dialect.loaded_dbapi.Error as error:
+            connection.invalidate()
+            said = f"{type(error).__name__}: {error}"
+            if isinstance(error, engine.dialect.loaded_dbapi.DataError) or _about_values(error):
+                raise RowRefused(said) from error
+            raise DatabaseDown(f"the database does not do it: {said}") from error
+
+
+@contextmanager
 def translated() -> Iterator[None]:
     """Turns the driver's errors into ours."""
     try:
@@ -124,8 +138,13 @@ def refused(error: exc.StatementError) -> bool:
         return False
     if isinstance(error, exc.DataError | exc.IntegrityError):
         return True
-    state = getattr(error.orig, "sqlstate", None) or ""
-    code = error.orig.args[0] if error.orig and error.orig.args else None
+    return _about_values(error.orig)
+
+
+def _about_values(error: BaseException | None) -> bool:
+    """The same of the driver's own error."""
+    state = getattr(error, "sqlstate", None) or ""
+    code = error.args[0] if error and error.args else None
     return state[:2] in _REFUSING or code in _REFUSING_CODES
 
 

@@ -164,11 +164,11 @@ class Mark:
         return int((now - self.settings.overlap) * 1000), int(now * 1000)
 
 
-def position(layout: Layout, row: Any) -> Position:
+def position(layout: Layout, row: Sequence[Any]) -> Position:
     """Where a row stands in the table's order."""
-    return tuple(row._mapping[column] for column in layout.order)
+    return tuple([row[at] for at in layout.order_at])
 
 
-def key_of(layout: Layout, row: Any) -> Key:
+def key_of(layout: Layout, row: Sequence[Any]) -> Key:
     """A row's key."""
-    return layout.keyed([row._mapping[column] for column in layout.key])
+    return layout.keyed([row[at] for at in layout.key_at])

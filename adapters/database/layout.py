@@ -43,6 +43,9 @@ class Layout:
     zone: ZoneInfo | None
     dialect: str
     key_steps: Sequence[Step]
+    key_at: Sequence[int] = ()
+    """Where the key stands among `columns`."""
+    order_at: Sequence[int] = ()
 
     def keyed(self, values: Sequence[Any]) -> Key:
         """A row's key as it is remembered and compared, from the database's own values."""
@@ -87,6 +90,8 @@ def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str |
         _result_key(where, settings, key, result), (), (), zone, name_of(engine.dialect),
         [key_step(one, name_of(engine.dialect)) for one in key],
     )  # fmt: skip
+    layout.key_at = [layout.columns.index(one) for one in key]
+    layout.order_at = [layout.columns.index(one) for one in layout.order]
     layout.readers = _readers(layout.columns, zone)
     layout.result_readers = _readers(list(result.c), zone) if result is not None else ()
     _check(layout)

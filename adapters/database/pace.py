@@ -34,13 +34,13 @@ class Pace:
         """After an attempt that the database refused."""
         self._failing = min(max(self._failing * 2, 0.2), PATIENCE)
 
-    async def pause(self, stop: asyncio.Event, found: bool) -> None:
-        """Waits for the next look: not at all after work within the budget, and no longer than until `stop`."""
+    async def pause(self, stop: asyncio.Event, found: bool) -> bool:
+        """Waits for the next look, no longer than until `stop`; returns at once, and false, after work within the
+        budget."""
         owed = self._free - time.monotonic()
         wait = self._failing or max(owed, 0.0 if found else self._pause)
         if wait <= 0:
-            await asyncio.sleep(0)
-            return
+            return False
         ends = [asyncio.ensure_future(stop.wait())]
         if not self._failing and owed <= 0:
             ends.append(asyncio.ensure_future(self.arrived.wait()))
@@ -51,3 +51,4 @@ class Pace:
                 one.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.gather(*ends, return_exceptions=True)
+        return True

@@ -57,6 +57,8 @@ class Poller:
         self._answered: Hindsight | None = None
         self._reviewed = 0.0
         self._quiet = True
+        self._ahead: Sequence[Seen] | None = None
+        """What was seen to wait when the last row was answered, a moment ago."""
         self._released = utc()
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
@@ -78,7 +80,8 @@ class Poller:
                     if str(error) != problem:
                         problem = str(error)
                         self._say("database_down", f"{self._where}: {problem}")
-                await self._pace.pause(stop, found > 0)
+                if await self._pace.pause(stop, found > 0):
+                    self._ahead = None
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
@@ -172,22 +175,25 @@ class Poller:
         once: a claim is a transaction of its own."""
         single = self._table.size == 1
         if self._quiet or single:
-            rows = await self._run(lambda: desk.peek(1 if single else 2))
+            look, rows, self._ahead = 1 if single else 2, self._ahead, None
+            if rows is None:
+                rows = await self._run(lambda: desk.peek(look))
             if rows and (single or len(rows) == 1) and desk.at_once and await self._leader.leads(gateway):
-                return await self._answer_at_once(gateway, desk, rows[0])
+                return await self._answer_at_once(gateway, desk, rows[0], look)
             if not rows:
                 return 0
         taken = await self._run(lambda: desk.claim(self._table.size))
         self._quiet = len(taken.rows) <= 1
         return await self._answer(gateway, desk, taken)
 
-    async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen) -> int:
-        """Answers one row without a claim; what goes wrong is gone into with one."""
+    async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen, look: int) -> int:
+        """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one."""
         ended = sorted_out([row], await gateway.answer([self._calls.call(row)]), batch=False)
         try:
             if (answer := ended.answers.get(row.key)) is not None:
-                written = await self._run(lambda: desk.answer_at_once(row, answer))
-                self._count(gateway, Taken("", [row]), ended, int(written))
+                written, self._ahead = await self._run(lambda: desk.answer_at_once(row, answer, look))
+                if written:
+                    gateway.count(self._name, self._operation, "answered")
                 return 1
         except RowRefused:
             pass  # it is written again below, where it is told from others

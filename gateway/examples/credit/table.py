@@ -57,13 +57,13 @@ def create(file: Path) -> None:
 
 def apply(file: Path, applications: Sequence[Mapping[str, Any]]) -> None:
     """A branch's program: inserts applications, as the keyword arguments of a SOAP call."""
-    rows = [_flat(one["Application"]) for one in applications]
+    rows = [flat(one["Application"]) for one in applications]
     statement = f"INSERT INTO applications (State, {', '.join(INPUTS)}) VALUES ('NEW'{', ?' * len(INPUTS)})"  # noqa: S608  # our own names
     with closing(sqlite3.connect(file, timeout=30)) as bank, bank:
         bank.executemany(statement, [[row.get(name) for name in INPUTS] for row in rows])
 
 
-def _flat(application: Mapping[str, Any]) -> dict[str, Any]:
+def flat(application: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in application.items():
         flat |= value if isinstance(value, Mapping) else {name: value}

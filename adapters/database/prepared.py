@@ -1,0 +1,57 @@
+"""A statement rendered once and run as the driver takes it: SQLAlchemy's part of a run costs more than the driver's.
+
+Values are bound and results converted as the statement's types say, so it gives what SQLAlchemy would.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Select
+
+Processors = Sequence[tuple[int, Callable[[Any], Any]]]
+Row = Sequence[Any]
+
+
+class Prepared:
+    """One statement that gives rows, for drivers whose parameters have names."""
+
+    def __init__(self, statement: Select[Any], dialect: Dialect, names: Collection[str]) -> None:
+        """`names` are the parameters that each run is given."""
+        compiled = statement.compile(dialect=dialect)
+        state = compiled.construct_expanded_state(dict.fromkeys(names))
+        self._text = state.statement
+        processors = {name: one.type.dialect_impl(dialect).bind_processor(dialect)
+                      for name, one in compiled.binds.items()} | dict(state.processors)  # fmt: skip
+        self._binds = {name: processor for name, processor in processors.items() if callable(processor)}
+        self._constants = self._bound({name: one for name, one in state.parameters.items() if name not in names})
+        self._dialect = dialect
+        self._types = [column.type for column in statement.selected_columns]
+        self._results: Processors | None = None
+
+    def run(self, connection: Connection, given: Mapping[str, Any]) -> Sequence[Row]:
+        """All rows. Raises the driver's own errors, after which the connection is of no use."""
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(self._text, {**self._constants, **self._bound(given)})
+            rows: Sequence[Row] = cursor.fetchall()
+            if self._results is None:
+                self._results = self._processors(cursor.description)
+        return [_converted(row, self._results) for row in rows] if self._results else rows
+
+    def _bound(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self._binds.keys().isdisjoint(values):
+            return values
+        return {name: self._binds[name](one) if name in self._binds else one for name, one in values.items()}
+
+    def _processors(self, described: Sequence[Row]) -> Processors:
+        """By column what converts it; the driver's own type of a column is known once it has given one."""
+        found = [(at, kind.dialect_impl(self._dialect).result_processor(self._dialect, described[at][1]))
+                 for at, kind in enumerate(self._types)]  # fmt: skip
+        return [(at, processor) for at, processor in found if processor is not None]
+
+
+def _converted(row: Row, processors: Processors) -> Row:
+    changed = list(row)
+    for at, processor in processors:
+        changed[at] = processor(changed[at])
+    return changed
