@@ -27,6 +27,7 @@ def false_trips(runs: Sequence[int]) -> Iterator[Row]:
         ("ten equal calls a key", alike, 10, "key", 0.0),
         ("ten equal calls a key, calls as units", alike, 10, "call", 0.0),
         ("days vary by half (beta)", beta, 1, "key", 0.5), ("days vary by half (lognormal)", lognormal, 1, "key", 0.5),
+        ("days vary by half (lognormal), a fifth more assumed", lognormal, 1, "key", 0.6),
         ("days vary by half (beta), taken as alike", beta, 1, "key", 0.0),
     )  # fmt: skip
     for name, day, identical, counted, day_to_day in kinds:
