@@ -109,7 +109,7 @@ class Database:
         done = [id for estate in await self._estates() for id in await asyncio.to_thread(estate.resubmit, ids)]
         if missing := set(ids or ()) - set(done):
             names = ", ".join(sorted(missing))
-            raise Unfinished(f"{names}: no row that was given up is called so; the others wait again")
+            raise Unfinished(f"{names}: given up by nobody, or locked by somebody at the moment; the others wait again")
         return done
 
     async def past(self, operation: str, where: Sequence[str], after: str, limit: int) -> Sequence[Past]:

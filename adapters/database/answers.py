@@ -4,12 +4,14 @@ Every write is fenced: it happens only for rows that are still open, and tells f
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, bindparam, false, text, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, false, select, text, update
 
-from adapters.database.bulk import add_rows, set_rows
+from adapters.database.bulk import RETURNING, add_rows, set_rows, unlocked
+from adapters.database.claims import parts
+from adapters.database.dialect import among
 from adapters.database.engine import RowRefused
 from adapters.database.find import Finder
 from adapters.database.layout import Key
@@ -35,19 +37,22 @@ class Place:
         Raises RowRefused, or the driver's error, where a value does not fit."""
         if self._into.procedure:
             return self._called(connection, answers)
-        written: set[Key] = set()
+        result, written = self._layout.result, set[Key]()
+        if result is not None and self._status:  # first, so that nothing is said of a row that cannot be marked
+            open_ = self._mark(connection, list(answers), self._status.done)
+            answers = {key: answer for key, answer in answers.items() if key in open_}
         for names, rows in self._grouped(answers).items():
-            written |= (
-                self._resulted(connection, names, rows)
-                if self._layout.result is not None
-                else self._set(connection, names, rows, self._into.constants)
-            )
-        if self._layout.result is not None and self._status:
-            return self._mark(connection, sorted(written, key=repr), self._status.done)
+            if result is None:
+                written |= self._set(connection, names, rows, self._into.constants)
+            else:
+                written |= self._resulted(connection, names, rows)
         return written
 
     def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
-        """Writes one answer into its row, unless it is claimed or no longer waits; whether it was written."""
+        """Writes one answer into its row, unless it is claimed, locked, or no longer waits; whether it was written."""
+        [(names, [(_, values)])] = self._grouped({key: answer}).items()
+        if self._layout.dialect not in RETURNING:  # where a lock is passed over by a statement of its own
+            return key in self._set(connection, names, [(key, values)], self._into.constants, [free])
         names, given = self.single(key, answer)
         if names not in self._singles:  # made once: making it costs more than running it
             self._singles[names] = self.write_one(names, free)
@@ -65,37 +70,58 @@ class Place:
             beside[self._status.column] = self._status.done[0]
         mine = [one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key)]
         bound = {name: bindparam(f"v{at}", type_=layout.source.c[name].type) for at, name in enumerate(names)}
-        return update(layout.source).where(*mine, *self._finder.open(), free).values(bound | beside)
+        open_ = [*self._finder.open(), free]
+        unlocked_ = unlocked(layout.key, and_(*mine, *self._finder.open()), layout.dialect)
+        return update(layout.source).where(*mine, *open_, unlocked_).values(bound | beside)
 
-    def fail(self, connection: Connection, keys: Sequence[Key]) -> None:
-        """Writes the error status, where there is one."""
-        if self._status and self._status.error is not None:
-            self._mark(connection, keys, [self._status.error])
+    def busy(self, connection: Connection, keys: Collection[Key]) -> set[Key]:
+        """Those of the rows that could be written but for somebody who has them locked: they are open, and were not."""
+        return self._still(connection, keys, self._finder.open()) if self._status else set()
+
+    def _still(
+        self, connection: Connection, keys: Collection[Key], conditions: Sequence[ColumnElement[bool]]
+    ) -> set[Key]:  # fmt: skip
+        layout, there = self._layout, set[Key]()
+        for part in parts(list(keys), layout.dialect):
+            chosen = select(*layout.key).where(among(layout.key, part, layout.dialect), *conditions)
+            there |= {layout.keyed(row) for row in connection.execute(chosen)}
+        return there
+
+    def fail(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
+        """Writes the error status, where there is one; returns those that somebody has locked, which keep theirs."""
+        if self._status is None or self._status.error is None:
+            return set()
+        return self.busy(connection, set(keys) - self._mark(connection, keys, [self._status.error]))
 
     def claim(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
         """Marks rows as ours by their status, where the batch is to skip them by that; returns which could be."""
         status = self._status
         if status is None or status.claimed is None:
             return set(keys)
-        rows = [(key, ()) for key in keys]
-        layout = self._layout
-        return set_rows(connection, layout.dialect, layout.key, (), rows, {status.column: status.claimed},
-                        self._finder.ours(), layout.keyed)  # fmt: skip
+        return self._restate(connection, keys, status.claimed, self._finder.ours())
 
-    def release(self, connection: Connection, keys: Sequence[Key]) -> None:
-        """Undoes `claim`."""
-        if self._status and self._status.claimed is not None:
-            self._mark(connection, keys, self._status.new)
+    def release(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
+        """Undoes `claim`; returns those that somebody has locked, which stay marked."""
+        if self._status is None or self._status.claimed is None:
+            return set()
+        return self.busy(connection, set(keys) - self._mark(connection, keys, self._status.new))
 
-    def reopen(self, connection: Connection, keys: Sequence[Key]) -> None:
-        """Has rows with the error status wait again."""
-        status, layout = self._status, self._layout
-        if status and status.error is not None:
-            failed = [layout.source.c[status.column] == status.error]
-            again = {status.column: status.new[0]}
-            set_rows(
-                connection, layout.dialect, layout.key, (), [(key, ()) for key in keys], again, failed, layout.keyed
-            )
+    def reopen(self, connection: Connection, keys: Sequence[Key]) -> set[Key]:
+        """Has rows with the error status wait again; returns those that somebody has locked, which keep it."""
+        status = self._status
+        if status is None or status.error is None:
+            return set()
+        failed = [self._layout.source.c[status.column] == status.error]
+        return self._still(connection, set(keys) - self._restate(connection, keys, status.new[0], failed), failed)
+
+    def _restate(
+        self, connection: Connection, keys: Sequence[Key], value: str | int, conditions: Sequence[ColumnElement[bool]]
+    ) -> set[Key]:  # fmt: skip
+        """Gives rows this status where the conditions hold; returns which."""
+        assert self._status is not None  # noqa: S101 - asked for only then
+        layout, rows = self._layout, [(key, ()) for key in keys]
+        beside = {self._status.column: value}
+        return set_rows(connection, layout.dialect, layout.key, (), rows, beside, conditions, layout.keyed)
 
     def try_grants(self, connection: Connection) -> None:
         """Nothing if the row may be written; no row is meant."""
@@ -106,16 +132,16 @@ class Place:
         """Gives open rows the first of these statuses; with none of them, nothing is written."""
         if not values or self._status is None:
             return set(keys)
-        return self._set(connection, (), [(key, ()) for key in keys], {}, values[0])
+        return self._restate(connection, keys, values[0], self._finder.open())
 
     def _set(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]],
-        constants: Mapping[str, Any], status: str | int | None = None
+        constants: Mapping[str, Any], more: Sequence[ColumnElement[bool]] = (),
     ) -> set[Key]:  # fmt: skip
         layout, beside = self._layout, dict(constants)
-        if self._status and (status is not None or self._status.done):
-            beside[self._status.column] = self._status.done[0] if status is None else status
-        conditions = self._finder.open()
+        if self._status and self._status.done:
+            beside[self._status.column] = self._status.done[0]
+        conditions = [*self._finder.open(), *more]
         return set_rows(connection, layout.dialect, layout.key, names, rows, beside, conditions, layout.keyed)
 
     def _resulted(

@@ -8,7 +8,9 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Executable,
     FromClause,
+    Result,
     String,
     and_,
     bindparam,
@@ -19,14 +21,17 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
+    true,
+    tuple_,
     types,
     update,
 )
 from sqlalchemy import exists as present
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.sql.util import ClauseAdapter
 
-from adapters.database.dialect import among, chunk
+from adapters.database.dialect import among, chunk, skipping
 from adapters.database.values import jsonable
 
 RECORDS = "understudy_records"
@@ -44,34 +49,67 @@ def set_rows(
     constants: Mapping[str, Any], conditions: Sequence[ColumnElement[bool]], keyed: Keyed,
 ) -> set[Key]:  # fmt: skip
     """Sets columns of many rows, each to its own value, and `constants` beside, where the conditions hold; returns
-    the keys of those where they did. `keyed` makes keys of what the database gives."""
+    the keys of those where they did. Rows that somebody else has locked are passed over: who waited for one of them
+    would keep all others locked meanwhile. `keyed` makes keys of what the database gives."""
+    table, here = key[0].table, set[Key]()
+    if dialect not in RETURNING:
+        here = _locked(connection, dialect, key, rows, conditions, keyed)
+        rows = [row for row in rows if row[0] in here]
     if not rows:
         return set()
-    table = key[0].table
-    there = set() if dialect in RETURNING else _locked(connection, dialect, key, rows, conditions, keyed)
-    if dialect not in RETURNING:
-        rows = [row for row in rows if row[0] in there]
     kinds = [(f"k{at}", one.type) for at, one in enumerate(key)]
     kinds += [(f"v{at}", _carried(dialect, table.c[name].type)) for at, name in enumerate(names)]
     given, carried = _given(dialect, kinds, rows)
-    if given is not None:
+    if given is None:
+        told = _each(connection, dialect, key, names, rows, constants, conditions)
+    else:
+        statement = _whole(dialect, key, names, given, constants, conditions)
+        told = [connection.execute(statement, {RECORDS: carried})]
+    return here or {keyed(row) for result in told for row in result}
+
+
+def _whole(
+    dialect: str, key: Sequence[Column[Any]], names: Sequence[str], given: FromClause, constants: Mapping[str, Any],
+    conditions: Sequence[ColumnElement[bool]],
+) -> Executable:  # fmt: skip
+    """The statement that takes all rows from one JSON parameter."""
+    table = key[0].table
+    same = and_(*(one == given.c[f"k{at}"] for at, one in enumerate(key)))
+    if dialect not in RETURNING:
+        # Outer, so that it is the table which is looked up by key: who reads all of it waits for whatever is locked.
+        joined = given.outerjoin(table, and_(same, *conditions))
+        values = {table.c[name]: given.c[f"v{at}"] for at, name in enumerate(names)}
+        return update(joined).values(values | {table.c[name]: value for name, value in constants.items()})
+    if dialect == "postgresql":
+        given = skipping(select(given).join(table, same).where(*conditions), table, dialect).cte("free")
         same = and_(*(one == given.c[f"k{at}"] for at, one in enumerate(key)))
-        values = {name: given.c[f"v{at}"] for at, name in enumerate(names)} | dict(constants)
-        statement = update(table).where(same, *conditions).values(values)
-        if dialect in RETURNING:
-            return {keyed(row) for row in connection.execute(statement.returning(*key), {RECORDS: carried})}
-        connection.execute(statement, {RECORDS: carried})
-        return there
+    changed = {name: given.c[f"v{at}"] for at, name in enumerate(names)} | dict(constants)
+    return update(table).where(same, *conditions).values(changed).returning(*key)
+
+
+def _each(
+    connection: Connection, dialect: str, key: Sequence[Column[Any]], names: Sequence[str], rows: Rows,
+    constants: Mapping[str, Any], conditions: Sequence[ColumnElement[bool]],
+) -> Sequence[Result[Any]]:  # fmt: skip
+    """One statement many times; what it says where it says which rows it changed."""
+    table = key[0].table
     same = and_(*(one == bindparam(f"k{at}") for at, one in enumerate(key)))
     bound = {name: bindparam(f"v{at}", type_=table.c[name].type) for at, name in enumerate(names)} | dict(constants)
-    statement = update(table).where(same, *conditions).values(bound)
+    free = unlocked(key, and_(same, *conditions), dialect)
+    statement = update(table).where(same, *conditions, free).values(bound)
     if dialect in RETURNING:
-        statement = statement.returning(*key)
-        found = (connection.execute(statement, one) for one in map(_named, rows))
-        return {keyed(row) for result in found for row in result}
-    if rows:
-        connection.execute(statement, [_named(row) for row in rows])
-    return there
+        return [connection.execute(statement.returning(*key), one) for one in map(_named, rows)]
+    connection.execute(statement, [_named(row) for row in rows])
+    return []
+
+
+def unlocked(key: Sequence[Column[Any]], meant: ColumnElement[bool], dialect: str) -> ColumnElement[bool]:
+    """Whether nobody else has locked a row, asked of the few that are meant; true where an UPDATE cannot ask that."""
+    if dialect != "postgresql":
+        return true()
+    there = key[0].table.alias("there")
+    chosen = select(*(there.c[one.name] for one in key)).where(ClauseAdapter(there).traverse(meant))
+    return tuple_(*key).in_(skipping(chosen, there, dialect))
 
 
 def add_rows(
@@ -106,15 +144,11 @@ def _locked(
     connection: Connection, dialect: str, key: Sequence[Column[Any]], rows: Rows,
     conditions: Sequence[ColumnElement[bool]], keyed: Keyed,
 ) -> set[Key]:  # fmt: skip
-    """The keys for which the conditions hold, locked for the moment until they are written."""
+    """The keys for which the conditions hold and that nobody has locked; they are ours until they are written."""
     found: set[Key] = set()
     for part in _parts(rows, dialect, len(key)):
         chosen = select(*key).where(among(key, [one[0] for one in part], dialect), *conditions)
-        if dialect in ("mysql", "mariadb", "oracle"):
-            chosen = chosen.with_for_update()
-        elif dialect == "mssql":
-            chosen = chosen.with_hint(key[0].table, "WITH (UPDLOCK, ROWLOCK)", "mssql")
-        found |= {keyed(row) for row in connection.execute(chosen)}
+        found |= {keyed(row) for row in connection.execute(skipping(chosen, key[0].table, dialect))}
     return found
 
 

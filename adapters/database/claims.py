@@ -33,6 +33,9 @@ class Claims(Protocol):
     def free(self) -> ColumnElement[bool]:
         """Whether a row of the source may be claimed now."""
 
+    def untouched(self) -> ColumnElement[bool]:
+        """Whether there is no claim on it, not even one that has lapsed and would have to be removed."""
+
     def take(self, connection: Connection, keys: Sequence[Key], token: str) -> Mapping[Key, int]:
         """Claims those of the rows that are free; returns how often each has been tried, this time included."""
 
@@ -48,6 +51,9 @@ class Claims(Protocol):
 
     def put_back(self, connection: Connection, token: str, errors: Mapping[Key, str], state: str, delay: float) -> None:
         """Ends the claims of rows without an answer: `wait` for `delay` seconds, `left` for so long, or `error`."""
+
+    def postpone(self, connection: Connection, token: str, keys: Collection[Key], delay: float) -> None:
+        """Has rows claimed again after so many seconds, as if they had not been tried."""
 
     def forget(self, connection: Connection, token: str, keys: Collection[Key]) -> None:
         """Takes back claims as if they had never been."""

@@ -259,7 +259,7 @@ class DatabaseSettings(Settings):
     connect_timeout: Duration = 5.0
     statement_timeout: Duration = 30.0
     lock_timeout: Duration = 2.0
-    """How long we wait for anybody's lock."""
+    """How long we wait for anybody's lock, and how long a transaction of ours that hangs keeps its own: at least 1s."""
     poll: Poll = Poll()
     budget: Budget = Budget()
 

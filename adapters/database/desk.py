@@ -1,27 +1,26 @@
-"""What a poller does in the database, a transaction each: look, claim, answer, look again at what was written.
+"""What a poller does in the database, a transaction each: look, claim, renew. How claims end is in endings.py.
 
 Runs in the poller's own thread. No transaction outlives a method, so no lock is held while a model works.
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Select, exc, func, select
+from sqlalchemy import Connection, Engine, MetaData, Select, func, select
 
-from adapters.database.answers import Answers, Place
-from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT, Claims
+from adapters.database.answers import Place
+from adapters.database.claims import Claims
 from adapters.database.config import TableSettings, side_table
 from adapters.database.dialect import among, chunk
-from adapters.database.engine import RowRefused, reading, refused, writing
+from adapters.database.engine import reading, writing
 from adapters.database.find import Finder, Position, key_of, position
 from adapters.database.layout import Key, Layout, Missing, found, reflect
-from adapters.database.review import TAKEN, Mark, Review
 from adapters.database.row_columns import RowColumns
 from adapters.database.rows import FAILED, RowRaw
 from adapters.database.side import SideTable, check_side
 from adapters.database.single import Singles
-from adapters.database.work import Ended, Seen, Taken
+from adapters.database.work import Seen, Taken
 from gateway.contract import Payload
 
 
@@ -36,18 +35,14 @@ class Desk:
         self.place = Place(self.finder)
         self._settings = settings
         self._claims: Claims | None = None
-        self._review: Review | None = None
         self._peeks: dict[int, Select[Any]] = {}
         self._singles: Singles | None = None
 
     def ready(self) -> Claims:
         """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
         if self._claims is None:
-            if self._settings.claim.columns:
-                self._claims = RowColumns(self.layout, self.engine.dialect)
-            else:
-                side = self._side()
-                self._claims, self._review = side, Review(self.finder, side)
+            columns = self._settings.claim.columns
+            self._claims = RowColumns(self.layout, self.engine.dialect) if columns else self._side()
         return self._claims
 
     def _side(self) -> SideTable:
@@ -144,8 +139,8 @@ class Desk:
         return plain and self._settings.batch is None and self.finder.status is not None and self.finder.mark is None
 
     def answer_at_once(self, row: Seen, answer: Payload, limit: int) -> tuple[bool, Sequence[Seen]]:
-        """Answers a row that nobody has claimed, in one transaction; whether it still waited, and at most `limit` rows
-        that now could be claimed.
+        """Answers a row that nobody has claimed, in one transaction; whether it still waited and was not locked, and at
+        most `limit` rows that now could be claimed.
 
         Raises RowRefused, DatabaseDown."""
         if self.layout.dialect == "postgresql":
@@ -155,7 +150,7 @@ class Desk:
             written, rows = self._singles.answer(row.key, answer, limit)
             return written, [self.seen(row) for row in rows]
         with writing(self.engine) as connection:
-            written = self.place.write_free(connection, row.key, answer, self.ready().free())
+            written = self.place.write_free(connection, row.key, answer, self.ready().untouched())
         return written, self.peek(limit)
 
     def claim(self, limit: int) -> Taken:
@@ -216,103 +211,6 @@ class Desk:
         """Begins the lease anew; returns for how many rows."""
         with writing(self.engine) as connection:
             return self.ready().renew(connection, token)
-
-    # Answering.
-
-    def answer(self, taken: Taken, ended: Ended) -> tuple[int, Sequence[str]]:
-        """Ends claimed rows, in one transaction: answers with their status, errors with theirs. Returns how many were
-        answered, and what was noticed: `taken` for each that somebody else had answered meanwhile.
-
-        A value that the database refuses costs no other row its answer."""
-        claims = self.ready()
-        with writing(self.engine) as connection:
-            held = claims.held(connection, taken.token)
-            answers = {key: answer for key, answer in ended.answers.items() if key in held}
-            refusals: dict[Key, str] = {}
-            written = self._write(connection, answers, refusals)
-            failed = {key: why for key, why in (*ended.failed.items(), *refusals.items(), *taken.worn.items())
-                      if key in held}  # fmt: skip
-            claims.finish(connection, taken.token, self._marks(connection, answers, written), self._due())
-            noticed = answers.keys() - written - refusals.keys()
-            claims.forget(connection, taken.token, noticed)
-            self._fail(connection, taken, failed)
-            again = {one.key: ended.again[one.key] for one in taken.rows if one.key in ended.again and one.key in held}
-            self._again(connection, taken, again)
-            unasked = [key for key in ended.unasked if key in held]
-            self.place.release(connection, unasked)
-            claims.forget(connection, taken.token, unasked)
-        return len(written), [TAKEN] * len(noticed)
-
-    def _write(self, connection: Connection, answers: Answers, refusals: dict[Key, str]) -> set[Key]:
-        """Writes answers; where the database refuses one, halves the batch until it is found."""
-        if not answers:
-            return set()
-        try:
-            with connection.begin_nested():
-                return self.place.write(connection, answers)
-        except (RowRefused, exc.StatementError) as error:
-            if isinstance(error, exc.StatementError) and not refused(error):
-                raise
-            if len(answers) == 1:
-                [key] = answers
-                refusals[key] = str(error) if isinstance(error, RowRefused) else str(error.orig)
-                return set()
-        items, half = list(answers.items()), len(answers) // 2
-        first = self._write(connection, dict(items[:half]), refusals)
-        return first | self._write(connection, dict(items[half:]), refusals)
-
-    def _fail(self, connection: Connection, taken: Taken, failed: Mapping[Key, str]) -> None:
-        """Gives up rows: to the batch, where there is one, else with an error."""
-        if not failed:
-            return
-        if self._settings.batch:
-            self.place.release(connection, list(failed))
-        else:
-            self.place.fail(connection, list(failed))
-        state = LEFT if self._settings.batch else ERROR
-        self.ready().put_back(connection, taken.token, failed, state, PERMANENT)
-
-    def _again(self, connection: Connection, taken: Taken, again: Mapping[Key, str]) -> None:
-        """Puts rows back for later, each the longer the more often it was tried; gives up what was tried enough."""
-        attempts = {one.key: one.attempts for one in taken.rows}
-        most = self._settings.claim.attempts
-        self._fail(connection, taken, {key: why for key, why in again.items() if attempts[key] >= most})
-        waits: dict[int, dict[Key, str]] = {}
-        for key, why in again.items():
-            if attempts[key] < most:
-                waits.setdefault(attempts[key], {})[key] = why
-        for tried, rows in waits.items():
-            self.ready().put_back(connection, taken.token, rows, WAIT, min(60.0, 2.0 ** (tried - 1)))
-
-    def _due(self) -> float | None:
-        """In how many seconds an answered row is looked at again; None where it need not be remembered."""
-        if self._settings.batch:
-            return self._settings.batch.verify
-        return PERMANENT if self.finder.mark else None
-
-    def _marks(self, connection: Connection, answers: Answers, written: Collection[Key]) -> Mapping[Key, Mark]:
-        """What is remembered of answered rows: nothing but that they are, where nobody could write over them."""
-        if self._settings.batch and self._review:
-            return self._review.marks(connection, {key: list(answers[key]) for key in written})
-        return dict.fromkeys(written, ("", ""))
-
-    def review(self) -> Sequence[str]:
-        """Reads answers of ours again; returns a word for each that is not as it was left."""
-        self.ready()
-        if self._review is None or self._settings.batch is None:
-            return ()
-        with writing(self.engine) as connection:
-            return self._review.look(connection)
-
-    def give_back(self) -> int:
-        """Gives back to the batch what waits to be tried again; returns how many rows."""
-        self.ready()
-        if self._review is None:
-            return 0
-        with writing(self.engine) as connection:
-            keys = self._review.give_back(connection)
-            self.place.release(connection, keys)
-        return len(keys)
 
     # Helping.
 

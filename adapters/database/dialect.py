@@ -69,12 +69,13 @@ def chunk(dialect: str, width: int) -> int:
 
 
 def skipping(statement: Select[Any], table: Any, dialect: str) -> Select[Any]:
-    """The statement, passing over rows that somebody has locked, and locking those it gives."""
+    """The statement, passing over rows that somebody has locked, and locking those it gives; on PostgreSQL so that
+    rows of other tables may go on being made that refer to them."""
     if dialect == "mssql":
         return statement.with_hint(table, "WITH (UPDLOCK, READPAST, ROWLOCK)", "mssql")
     if dialect == "db2":
         return statement.suffix_with(text(DB2_LOCK.strip()))
-    return statement.with_for_update(of=table, skip_locked=True) if dialect != "sqlite" else statement
+    return statement.with_for_update(of=table, skip_locked=True, key_share=True) if dialect != "sqlite" else statement
 
 
 def check_lock(statement: Select[Any], dialect: Dialect, where: str) -> None:

@@ -154,13 +154,19 @@ def _nothing(settings: DatabaseSettings) -> dict[str, Any]:
 
 def _postgresql(settings: DatabaseSettings) -> dict[str, Any]:
     statement, lock = int(settings.statement_timeout * 1000), int(settings.lock_timeout * 1000)
-    idle = f"-c idle_in_transaction_session_timeout={statement}"
+    idle = f"-c idle_in_transaction_session_timeout={_idle(settings) * 1000}"
     return {
         "connect_timeout": max(2, int(settings.connect_timeout)),
         "tcp_user_timeout": statement,
         "application_name": "understudy",
         "options": f"-c statement_timeout={statement} -c lock_timeout={lock} {idle} -c timezone=UTC",
     }
+
+
+def _idle(settings: DatabaseSettings) -> int:
+    """Seconds after which a transaction of ours that waits for us is ended: whoever hangs in one lets go of its locks
+    as soon as we give up waiting for anybody else's."""
+    return max(1, int(settings.lock_timeout))
 
 
 def _mysql(settings: DatabaseSettings) -> dict[str, Any]:
@@ -196,7 +202,7 @@ def _lock_wait(settings: DatabaseSettings) -> str:
 
 _GREETINGS: Mapping[str, Callable[[DatabaseSettings], str]] = {
     "mysql": _lock_wait,
-    "mariadb": _lock_wait,
+    "mariadb": lambda settings: f"{_lock_wait(settings)}, idle_transaction_timeout = {_idle(settings)}",
     "mssql": lambda settings: f"SET LOCK_TIMEOUT {int(settings.lock_timeout * 1000)}",
     "db2": lambda settings: f"SET CURRENT LOCK TIMEOUT {max(1, int(settings.lock_timeout))}",
 }

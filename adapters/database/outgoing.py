@@ -47,7 +47,9 @@ class Estate:
         with writing(self._engine) as connection:
             ours = select(*side.key).where(side.table.c.us_state.in_((RUN, WAIT)))
             keys = [self.desk.layout.keyed(row) for row in connection.execute(ours)]
-            self.desk.place.release(connection, keys)
+            busy = self.desk.place.release(connection, keys)
+        if busy:
+            raise Unfinished(f"{self._operation}: somebody has {len(busy)} claimed rows locked; try again")
         try:
             with writing(self._engine) as connection:
                 connection.execute(DropTable(side.table))
@@ -111,10 +113,11 @@ class Estate:
             lost = select(*side.key).where(side.table.c.us_state == ERROR)
             keys = [self.desk.layout.keyed(row) for row in connection.execute(lost)]
             keys = [key for key in keys if ids is None or self._name(key) in ids]
+            busy = self.desk.place.reopen(connection, keys)
+            keys = [key for key in keys if key not in busy]
             for at in range(0, len(keys), 500):
                 some = among(side.key, keys[at : at + 500], self.desk.layout.dialect)
                 connection.execute(delete(side.table).where(some))
-            self.desk.place.reopen(connection, keys)
         return [self._name(key) for key in keys]
 
     def _side(self) -> SideTable:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from adapters.database.calls import Calls, merged, sorted_out
 from adapters.database.config import DatabaseSettings, TableSettings
 from adapters.database.desk import Desk
+from adapters.database.endings import Endings
 from adapters.database.engine import DatabaseDown, RowRefused
 from adapters.database.hindsight import Hindsight
 from adapters.database.layout import Key, Missing
@@ -54,6 +55,7 @@ class Poller:
         self._schedule = Schedule(self._table.batch, self._table.claim.lease)
         self._desk: Desk | None = None
         self._watch: Watch | None = None
+        self._endings: Endings | None = None
         self._answered: Hindsight | None = None
         self._reviewed = 0.0
         self._quiet = True
@@ -97,6 +99,7 @@ class Poller:
                 lambda: Desk(self._where, self._table, self._engine, self._settings.timezone)
             )  # fmt: skip
             self._watch = Watch(self._desk, self._calls, self._settings.poll.reconcile)
+            self._endings = Endings(self._desk)
         decision = gateway.decide(self._name, self._operation, None)
         if (
             decision is None
@@ -116,7 +119,7 @@ class Poller:
         claiming = stage >= Stage.CANARY and not self._schedule.closed(now)
         found = 0
         if leads:
-            found += await self._look_after(gateway, desk, stage)
+            found += await self._look_after(gateway, stage)
         if stage is Stage.LIVE:
             return found + (await self._claim(gateway, desk) if claiming else 0)
         return found + (await self._sort(gateway, desk, claiming) if leads else 0)
@@ -140,10 +143,10 @@ class Poller:
             await self._answer(gateway, desk, await self._run(lambda: desk.claim_these(ours)))
         return read
 
-    async def _look_after(self, gateway: Gateway, desk: Desk, stage: Stage) -> int:
+    async def _look_after(self, gateway: Gateway, stage: Stage) -> int:
         """Joins answers of the batch, reads ours again, and gives back in time what failed."""
-        watch = self._watch
-        assert watch is not None  # noqa: S101 - made with the desk
+        watch, endings = self._watch, self._endings
+        assert watch is not None and endings is not None  # noqa: S101 - made with the desk
         await watch.prime(gateway)
         found = await watch.join(gateway, self._run)
         loop = asyncio.get_running_loop()
@@ -151,23 +154,23 @@ class Poller:
             return found
         self._reviewed = loop.time()
         if stage < Stage.CANARY:
-            await self._let_go(gateway, desk)
+            await self._let_go(gateway, endings)
             return found
         watch.again()  # other workers have rows watched as well
         if not self._schedule.running(utc()):
-            for word in await self._run(desk.review):
+            for word in await self._run(endings.review):
                 gateway.noticed(self._name, self._operation, word)
         before, self._released = self._released, utc()
-        if self._schedule.release(before, self._released) and (given := await self._run(desk.give_back)):
+        if self._schedule.release(before, self._released) and (given := await self._run(endings.give_back)):
             gateway.count(self._name, self._operation, "given_back", given)
         return found
 
-    async def _let_go(self, gateway: Gateway, desk: Desk) -> None:
+    async def _let_go(self, gateway: Gateway, endings: Endings) -> None:
         """Gives rows back that carry our status although the batch answers again: whoever had them was killed."""
         status = self._table.find.status
         if status and status.claimed is not None:
             with suppress(Missing):  # without a side table nothing was ever claimed
-                if given := await self._run(desk.give_back):
+                if given := await self._run(endings.give_back):
                     gateway.count(self._name, self._operation, "given_back", given)
 
     async def _claim(self, gateway: Gateway, desk: Desk) -> int:
@@ -187,20 +190,22 @@ class Poller:
         return await self._answer(gateway, desk, taken)
 
     async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen, look: int) -> int:
-        """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one."""
+        """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one,
+        and so is a locked row."""
         ended = sorted_out([row], await gateway.answer([self._calls.call(row)]), batch=False)
+        written = False
         try:
             if (answer := ended.answers.get(row.key)) is not None:
                 written, self._ahead = await self._run(lambda: desk.answer_at_once(row, answer, look))
-                if written:
-                    gateway.count(self._name, self._operation, "answered")
+            if written:
+                gateway.count(self._name, self._operation, "answered")
                 return 1
         except RowRefused:
             pass  # it is written again below, where it is told from others
         if ended.unasked:
             return 0
         taken = await self._run(lambda: desk.claim_these([row.key]))
-        return await self._finish(gateway, desk, taken, ended) if taken.token else 0
+        return await self._finish(gateway, taken, ended) if taken.token else 0
 
     async def _answer(self, gateway: Gateway, desk: Desk, taken: Taken) -> int:
         """Has claimed rows answered and writes what came; the lease is renewed meanwhile."""
@@ -212,13 +217,15 @@ class Poller:
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
-        return await self._finish(gateway, desk, taken, ended)
+        return await self._finish(gateway, taken, ended)
 
-    async def _finish(self, gateway: Gateway, desk: Desk, taken: Taken, ended: Ended) -> int:
+    async def _finish(self, gateway: Gateway, taken: Taken, ended: Ended) -> int:
         """Writes what came of claimed rows; returns how many are done with."""
         if self._schedule.running(utc()):  # it was claimed with time to spare, and took longer
             ended = Ended(unasked=[row.key for row in taken.rows])
-        written, noticed = await self._run(lambda: desk.answer(taken, ended))
+        endings = self._endings
+        assert endings is not None  # noqa: S101 - made with the desk
+        written, noticed = await self._run(lambda: endings.answer(taken, ended))
         for word in noticed:
             gateway.noticed(self._name, self._operation, word)
         self._count(gateway, taken, ended, written)

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from adapters.database.claims import DONE, LEFT, PERMANENT, REASON, RUN, WAIT
-from adapters.database.dialect import among, now
+from adapters.database.claims import DONE, LEFT, PERMANENT, REASON, RUN, WAIT, parts
+from adapters.database.dialect import among, now, skipping
 from adapters.database.find import Finder
 from adapters.database.layout import Key
 from adapters.database.side import SideTable
@@ -56,17 +56,20 @@ class Review:
             connection.execute(update(side).where(among(key, again, dialect)).values(then))
         return list(words.values())
 
-    def give_back(self, connection: Connection) -> Sequence[Key]:
-        """Leaves to the batch what waits to be tried again or was somebody's who was killed; returns which rows."""
-        side = self._side.table
-        key = [side.c[column.name] for column in self._layout.key]
-        lapsed = (side.c.us_state == RUN) & (side.c.us_lease < now(self._layout.dialect))
-        waits = (side.c.us_state == WAIT) | lapsed
-        found = [self._layout.keyed(row) for row in connection.execute(select(*key).where(waits))]
+    def waiting(self, connection: Connection) -> Sequence[Key]:
+        """The rows that wait to be tried again, and those of somebody who was killed; nobody takes them meanwhile."""
+        side, dialect = self._side.table, self._layout.dialect
+        lapsed = (side.c.us_state == RUN) & (side.c.us_lease < now(dialect))
+        chosen = select(*self._side.key).where((side.c.us_state == WAIT) | lapsed)
+        found = connection.execute(skipping(chosen, side, dialect))
+        return [self._layout.keyed(row) for row in found]
+
+    def leave(self, connection: Connection, keys: Sequence[Key]) -> None:
+        """Leaves rows to the batch for good."""
         left = {"us_state": LEFT, "us_lease": now(self._layout.dialect) + int(PERMANENT * 1000)}
-        if found:
-            connection.execute(update(side).where(waits).values(left))
-        return found
+        for part in parts(keys, self._layout.dialect):
+            some = among(self._side.key, part, self._layout.dialect)
+            connection.execute(update(self._side.table).where(some).values(left))
 
     def _compared(self, connection: Connection, marks: Mapping[Key, Mark]) -> Mapping[Key, str]:
         words: dict[Key, str] = {}

@@ -40,6 +40,10 @@ class RowColumns:
         """Nobody has claimed it, or the lease has ended."""
         return or_(self._until.is_(None), self._until < now(self._dialect))
 
+    def untouched(self) -> ColumnElement[bool]:
+        """No claim stands in it."""
+        return self._until.is_(None)
+
     def _chosen(self, keys: Sequence[Key]) -> Any:
         chosen = select(*self._key).where(among(self._key, keys, self._dialect), self.free())
         return skipping(chosen, self._table, self._dialect) if self._skips else chosen
@@ -58,13 +62,20 @@ class RowColumns:
         return {self._layout.keyed(row[:-1]): row[-1] for row in rows}
 
     def held(self, connection: Connection, token: str) -> set[Key]:
-        """The rows that are still this token's, locked for the moment of the answer."""
-        return held(connection, self._layout, self._key, self._token == token, self._token)
+        """The rows that are still this token's, locked for the moment of the answer. One that somebody else has locked
+        is left out: it is claimed again when its lease has ended."""
+        if not self._skips:
+            return held(connection, self._layout, self._key, self._token == token, self._token)
+        chosen = skipping(select(*self._key).where(self._token == token), self._table, self._dialect)
+        return {self._layout.keyed(row) for row in connection.execute(chosen)}
 
     def renew(self, connection: Connection, token: str) -> int:
         """Begins the lease anew."""
-        until = {self._until: now(self._dialect) + int(self._lease * 1000)}
-        return connection.execute(update(self._table).where(self._token == token).values(until)).rowcount
+        until, count = {self._until: now(self._dialect) + int(self._lease * 1000)}, 0
+        for part in parts(list(self.held(connection, token)), self._dialect):
+            mine = (self._token == token) & among(self._key, part, self._dialect)
+            count += connection.execute(update(self._table).where(mine).values(until)).rowcount
+        return count
 
     def finish(self, connection: Connection, token: str, answers: Mapping[Key, Mark], due: float | None) -> None:
         """Clears the token; an answered row is found no more by what it says itself."""
@@ -74,11 +85,18 @@ class RowColumns:
         """Keeps the attempts; one that is given up or left is found no more."""
         self._clear(connection, token, list(errors), delay if state == WAIT else PERMANENT)
 
+    def postpone(self, connection: Connection, token: str, keys: Collection[Key], delay: float) -> None:
+        """Clears the token and takes the attempt back."""
+        self._untried(connection, token, keys, now(self._dialect) + int(delay * 1000))
+
     def forget(self, connection: Connection, token: str, keys: Collection[Key]) -> None:
         """Clears the claim and takes the attempt back."""
+        self._untried(connection, token, keys, None)
+
+    def _untried(self, connection: Connection, token: str, keys: Collection[Key], until: Any) -> None:
         for part in parts(list(keys), self._dialect):
             mine = (self._token == token) & among(self._key, part, self._dialect)
-            values = {self._token: None, self._until: None, self._attempts: self._attempts - 1}
+            values = {self._token: None, self._until: until, self._attempts: self._attempts - 1}
             connection.execute(update(self._table).where(mine).values(values))
 
     def _clear(self, connection: Connection, token: str, keys: Sequence[Key], delay: float | None) -> None:

@@ -87,8 +87,15 @@ class SideTable:
 
     def free(self) -> ColumnElement[bool]:
         """Nobody has a claim on it that counts: `lapsed` says when one no longer does."""
+        return self._without(~self._lapsed())
+
+    def untouched(self) -> ColumnElement[bool]:
+        """No row of ours has its key."""
+        return self._without()
+
+    def _without(self, *claims: ColumnElement[bool]) -> ColumnElement[bool]:
         ours = and_(*(mine == theirs for mine, theirs in zip(self.key, self._layout.key, strict=True)))
-        return ~exists(select(literal(1)).select_from(self.table).where(ours, ~self._lapsed()))
+        return ~exists(select(literal(1)).select_from(self.table).where(ours, *claims))
 
     def _lapsed(self) -> ColumnElement[bool]:
         return self.table.c.us_state.in_((RUN, WAIT, LEFT)) & (self.table.c.us_lease < now(self._dialect))
@@ -201,6 +208,14 @@ class SideTable:
     ) -> None:
         mine = [self._mine(token)]
         set_rows(connection, self._dialect, self.key, names, rows, values, mine, self._layout.keyed)
+
+    def postpone(self, connection: Connection, token: str, keys: Collection[Key], delay: float) -> None:
+        """Takes the attempt back, too."""
+        values = {"us_state": WAIT, "us_lease": now(self._dialect) + int(delay * 1000),
+                  "us_attempts": self.table.c.us_attempts - 1}  # fmt: skip
+        for part in parts(list(keys), self._dialect):
+            mine = self._mine(token) & among(self.key, part, self._dialect)
+            connection.execute(update(self.table).where(mine).values(values))
 
     def forget(self, connection: Connection, token: str, keys: Collection[Key]) -> None:
         """Removes the claims."""

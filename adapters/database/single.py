@@ -26,8 +26,8 @@ class Singles:
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
 
     def answer(self, key: Key, answer: Payload, limit: int) -> tuple[bool, Sequence[Sequence[Any]]]:
-        """Writes one answer unless the row is claimed or no longer waits; whether it did, and at most `limit` rows that
-        wait. Raises RowRefused, DatabaseDown."""
+        """Writes one answer unless the row is claimed, locked or no longer waits; whether it did, and at most `limit`
+        rows that wait. Raises RowRefused, DatabaseDown."""
         names, given = self._place.single(key, answer)
         if (prepared := self._prepared.get((names, limit))) is None:
             prepared = self._prepared[names, limit] = Prepared(
@@ -39,7 +39,9 @@ class Singles:
 
     def _statement(self, names: tuple[str, ...], limit: int) -> Any:
         layout, free = self._finder.layout, self._claims.free()
-        written = self._place.write_one(names, free).returning(literal(1).label("one")).cte("written")
+        written = (
+            self._place.write_one(names, self._claims.untouched()).returning(literal(1).label("one")).cte("written")
+        )
         other = not_(and_(*(one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key))))
         waiting = self._finder.page([*self._finder.ours(), free, other], limit, ordered=self._ordered)
         more = waiting.add_columns(true().label("us_there")).subquery("more")

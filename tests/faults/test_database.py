@@ -31,6 +31,19 @@ from tests.services import Postgresql
 
 __all__ = ["legacy"]
 CLAIM = {"lease": "2s", "attempts": 100}
+PAUSE = {
+    "postgresql": [
+        "CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$",
+        "CREATE TRIGGER pause BEFORE UPDATE ON loans FOR EACH ROW WHEN (NEW.id = 40 AND NEW.state = 'DONE')"
+        " EXECUTE FUNCTION pause()",
+    ],
+    "mariadb": [
+        "CREATE TRIGGER pause BEFORE UPDATE ON loans FOR EACH ROW"
+        " IF NEW.id = 40 AND NEW.state = 'DONE' THEN DO SLEEP(1); END IF"
+    ],
+}
+"""A second in the middle of a statement that answers."""
+PATIENT = {"postgresql": "SET LOCAL lock_timeout = '15s'", "mariadb": "SET SESSION innodb_lock_wait_timeout = 15"}
 COLUMNS = {"token": "us_token", "until": "us_until", "attempts": "us_attempts"}
 SHORT, LONG = (3000, 4), (50_000, 20)
 
@@ -150,28 +163,49 @@ def test_who_wakes_after_its_lease_changes_nothing(legacy: Legacy, tmp_path: Pat
     assert answered(legacy) == 41
 
 
-def test_a_crash_of_postgresql_is_outlived(
-    postgresql: str, postgresql_server: Postgresql, tmp_path: Path, rng: random.Random
-) -> None:
-    """Given two pollers at work, when PostgreSQL ends as in a crash and starts again, then they carry on."""
-    legacy = Legacy(postgresql)
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
+def test_who_is_stopped_while_it_writes_lets_go_of_the_rows(legacy: Legacy, tmp_path: Path) -> None:
+    """Given a poller that is stopped with rows written and not committed, then the database ends its transaction: the
+    application, which waits for one of these rows, goes on. Awake again, the poller answers them."""
     prepared(legacy)
-    _crash(legacy, postgresql_server, tmp_path, rng)
+    with legacy.engine.begin() as connection:
+        for statement in PAUSE[legacy.engine.dialect.name]:
+            connection.exec_driver_sql(statement)
+    legacy.apply(range(1, 41), amount=10)
+    engine = legacy_engine(legacy)
+    with polling(legacy, tmp_path / "gateway") as pollers:
+        pollers.start()
+        until(lambda: _pausing(legacy), pollers.log())
+        pollers.running[0].send_signal(signal.SIGSTOP)
+        until(lambda: not _pausing(legacy), "the statement to end, and nobody to commit it")
+        with engine.begin() as application:
+            application.exec_driver_sql(PATIENT[legacy.engine.dialect.name])
+            application.execute(update(loans).where(loans.c.id == 7).values(note="mine"))
+        assert legacy.states() == {"NEW": 40}
+        pollers.running[0].send_signal(signal.SIGCONT)
+        until(lambda: legacy.states() == {"DONE": 40}, pollers.log())
+    engine.dispose()
+    assert answered(legacy) == 40 and legacy.rows()[6]["note"] == "mine"
 
 
-def test_a_crash_of_mariadb_is_outlived(
-    mariadb: str, mariadb_server: Mariadb, tmp_path: Path, rng: random.Random
+def _pausing(legacy: Legacy) -> bool:
+    """Whether a statement of the gateway is in the pause that the trigger makes."""
+    query = {"postgresql": "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'",
+             "mariadb": "SELECT count(*) FROM information_schema.processlist WHERE state = 'User sleep'"}  # fmt: skip
+    with legacy.engine.connect() as connection:
+        return bool(connection.execute(text(query[legacy.engine.dialect.name])).scalar_one())
+
+
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
+def test_a_crash_of_the_server_is_outlived(
+    legacy: Legacy, tmp_path: Path, rng: random.Random, request: pytest.FixtureRequest
 ) -> None:
-    """The same with MariaDB, killed."""
-    legacy = Legacy(mariadb)
+    """Given two pollers at work, when the server ends as in a crash and starts again, then they carry on."""
+    server: Postgresql | Mariadb = request.getfixturevalue(f"{legacy.engine.dialect.name}_server")
     prepared(legacy)
-    _crash(legacy, mariadb_server, tmp_path, rng)
-
-
-def _crash(legacy: Legacy, server: Postgresql | Mariadb, folder: Path, rng: random.Random) -> None:
     with Application(legacy, 2000, rng.randrange(2**32)) as application:
         until(lambda: _count(legacy) == 2000 or application.failures, "the application to insert")
-    with polling(legacy, folder / "gateway") as pollers:
+    with polling(legacy, tmp_path / "gateway") as pollers:
         pollers.start(2)
         until(lambda: answered(legacy) > 200, pollers.log())
         moment(rng)
@@ -182,7 +216,6 @@ def _crash(legacy: Legacy, server: Postgresql | Mariadb, folder: Path, rng: rand
         until(lambda: claimed(legacy) == 0, pollers.log())
     assert before < 2000, "it came too late"
     assert application.failures == [] and wrongs(legacy) == {}
-    legacy.close()
 
 
 def _count(legacy: Legacy) -> int:
@@ -192,9 +225,11 @@ def _count(legacy: Legacy) -> int:
 
 @pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
 def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_allowed(legacy: Legacy, tmp_path: Path) -> None:
-    """Given a locked table, then the gateway gives up within its time-out and says so; once it is free, all is done."""
+    """Given a locked table, then it is the lock's time-out, and neither a statement's nor a reader's, that ends the
+    wait of the gateway, which says so; once the table is free, all is done."""
     prepared(legacy)
-    values = {**adapter(legacy, claim=CLAIM), "lock_timeout": "1s"}
+    values = {**adapter(legacy, claim=CLAIM), "lock_timeout": "1s", "statement_timeout": "5m"}
+    ended = {"postgresql": "canceling statement due to lock timeout", "mariadb": "Lock wait timeout exceeded"}
     lock = {"postgresql": "LOCK TABLE loans IN ACCESS EXCLUSIVE MODE", "mariadb": "LOCK TABLES loans WRITE"}
 
     async def case() -> None:
@@ -207,6 +242,8 @@ def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_allowed(legacy
                 rows = [{"id": n, "branch": "B", "amount": 10, "state": "NEW"} for n in range(100, 200)]
                 locker.execute(loans.insert(), rows)
                 await gateway.until(lambda: any(one["event"] == "database_down" for one in said))
+                [down] = [one["reason"] for one in said if one["event"] == "database_down"]
+                assert ended[legacy.engine.dialect.name] in down
                 done = locker.execute(select(loans.c.id).where(loans.c.state == "DONE")).all()
                 assert len(done) == 10
                 locker.commit()

@@ -8,7 +8,9 @@ from sqlalchemy import inspect
 
 from adapters.database import Database
 from adapters.database.desk import Desk
+from adapters.database.endings import Endings
 from adapters.database.side import SideTable
+from adapters.database.work import Ended
 from gateway.contract import Unfinished
 from tests.inprocess import running
 from tests.integration.database.configured import STATUS, adapter, config, settings
@@ -72,9 +74,7 @@ def test_a_lease_that_has_ended_is_taken_over_and_its_writer_changes_nothing(leg
     end_leases(legacy)
     second = two.claim(10)
     assert [row.attempts for row in second.rows] == [2, 2, 2]
-    from adapters.database.work import Ended
-
     assert one.renew(first.token) == 0
-    assert one.answer(first, Ended({row.key: {"decision": "R"} for row in first.rows})) == (0, [])
-    assert two.answer(second, Ended({row.key: {"decision": "A"} for row in second.rows})) == (3, [])
+    assert Endings(one).answer(first, Ended({row.key: {"decision": "R"} for row in first.rows})) == (0, [])
+    assert Endings(two).answer(second, Ended({row.key: {"decision": "A"} for row in second.rows})) == (3, [])
     assert {row["decision"] for row in legacy.rows()} == {"A"} and legacy.side() == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.database.desk import Desk
+from adapters.database.endings import Endings
 from adapters.database.work import Ended
 from tests.inprocess import running
 from tests.integration.database.configured import adapter, config, settings
@@ -95,7 +96,7 @@ def test_an_answer_that_the_database_refuses_costs_no_other_its_answer(legacy: L
     desk = Desk("here", typed.tables["Score"], legacy.engine, None)
     taken = desk.claim(100)
     answers = {row.key: {"decision": "much too long" if row.key == (17,) else "A"} for row in taken.rows}
-    assert desk.answer(taken, Ended(answers)) == (40, [])
+    assert Endings(desk).answer(taken, Ended(answers)) == (40, [])
     assert legacy.states() == {"DONE": 40, "ERROR": 1}
     [lost] = legacy.side()
     assert (lost["id"], lost["us_state"]) == (17, "error") and "long" in lost["us_error"].lower()
@@ -109,5 +110,5 @@ def test_a_number_without_room_in_its_column_is_refused_and_never_cut(legacy: Le
     desk = Desk("here", typed.tables["Score"], legacy.engine, None)
     taken = desk.claim(100)
     answers = {row.key: {"score": Decimal("99999999.9") if row.key == (3,) else Decimal("5.5")} for row in taken.rows}
-    assert desk.answer(taken, Ended(answers)) == (8, [])
+    assert Endings(desk).answer(taken, Ended(answers)) == (8, [])
     assert {row["score"] for row in legacy.rows()} == {Decimal("5.5"), None}
