@@ -60,7 +60,8 @@ class Bench:
             before = self.served.ledger().get("compared", 0)
             one = self._send(rate)
             compared = self.served.ledger().get("compared", 0) - before
-            assert compared == (one.outcome.calls if stage == "shadow" else 0), f"{compared} calls were compared"
+            expected = one.outcome.calls if stage == "shadow" else 0
+            assert compared == expected, f"{compared} of {expected} calls were compared: {self.served.ledger()}"
             self.rounds.setdefault(stage, []).append(one)
 
     def _compares(self) -> bool:
