@@ -257,7 +257,7 @@ def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_allowed(legacy
         asyncio.run(case())
 
 
-@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
 def test_a_batch_that_ignores_our_claims_trips_the_guard(legacy: Legacy, tmp_path: Path) -> None:
     """Given a limit on what is written over, when the batch answers our rows again, then the route is held."""
     batch = {"coexists": "view", "verify": "100ms"}

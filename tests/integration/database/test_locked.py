@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, select, update
 from adapters.database import Database
 from adapters.database.desk import Desk
 from adapters.database.endings import Endings
+from adapters.database.engine import connect
 from adapters.database.work import Ended
 from gateway.contract import Unfinished
 from tests.inprocess import running
@@ -28,6 +29,14 @@ def locking(legacy: Legacy, *ids: int) -> Iterator[None]:
         for id in ids:  # one by one: MariaDB may read a small table whole, and lock all of it
             screen.execute(select(loans.c.id).where(loans.c.id == id).with_for_update()).all()
         yield
+
+
+@pytest.fixture
+def ours(legacy: Legacy) -> Iterator[Engine]:
+    """The gateway's own connections, whose waits end."""
+    engine = connect("bank", settings(legacy), Path())
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
@@ -68,12 +77,12 @@ def test_a_locked_row_costs_the_others_nothing_and_is_answered_when_it_is_free(
     asyncio.run(case())
 
 
-def test_while_a_row_is_waited_for_no_other_is_locked(legacy: Legacy, impatient: Engine) -> None:
+def test_while_a_row_is_waited_for_no_other_is_locked(legacy: Legacy, ours: Engine, impatient: Engine) -> None:
     """An answer's transaction touches every free row but none that is locked, and tells them apart from taken ones."""
     typed = settings(legacy)
     legacy.claims(typed)
     legacy.apply(range(1, 11), amount=10)
-    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    desk = Desk("here", typed.tables["Score"], ours, None)
     taken = desk.claim(100)
     with impatient.begin() as application:
         application.execute(update(loans).where(loans.c.id == 9).values(state="DONE", note="batch"))
@@ -90,11 +99,13 @@ def test_while_a_row_is_waited_for_no_other_is_locked(legacy: Legacy, impatient:
     assert {row["id"] for row in legacy.rows() if row["decision"] is None} == {1, 2, 9}
 
 
-def test_a_row_claimed_by_its_status_stays_marked_until_it_can_be_given_back(legacy: Legacy, tmp_path: Path) -> None:
+def test_a_row_claimed_by_its_status_stays_marked_until_it_can_be_given_back(
+    legacy: Legacy, ours: Engine, tmp_path: Path
+) -> None:
     typed = settings(legacy, find=CLAIMED, batch={"coexists": "skips_status"}, claim={"attempts": 1})
     legacy.claims(typed)
     legacy.apply(range(1, 7), amount=10)
-    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    desk = Desk("here", typed.tables["Score"], ours, None)
     endings = Endings(desk)
     with locking(legacy, 6):
         taken = desk.claim(100)
@@ -119,11 +130,11 @@ async def _left(legacy: Legacy, typed: object, folder: Path) -> None:
         await bank.close()
 
 
-def test_a_row_with_a_status_beside_the_result_table_is_marked_or_left_whole(legacy: Legacy) -> None:
+def test_a_row_with_a_status_beside_the_result_table_is_marked_or_left_whole(legacy: Legacy, ours: Engine) -> None:
     typed = settings(legacy, answer={"table": "verdicts", "key": {"id": "loan"}}, refusal=None)
     legacy.claims(typed)
     legacy.apply(range(1, 6), amount=10)
-    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    desk = Desk("here", typed.tables["Score"], ours, None)
     taken = desk.claim(100)
     with locking(legacy, 3):
         assert Endings(desk).answer(taken, Ended({row.key: {"decision": "A"} for row in taken.rows})) == (4, [])
