@@ -91,3 +91,13 @@ def test_the_cohorts_in_the_docs_are_those_of_the_code() -> None:
     assert len(vectors) >= 5
     for route, key, expected in vectors:
         assert cohort(route, key) == int(expected), (route, key)
+
+
+def test_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert {str(page.relative_to(ROOT)) for page in ROOT.glob("docs/*.md")} <= linked
+
+
+def test_decisions_are_numbered_without_gap_or_repetition() -> None:
+    numbers = sorted(int(page.name[:4]) for page in ROOT.glob("docs/adr/*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
