@@ -60,15 +60,15 @@ def test_dead_letters_are_shown_and_put_back_with_their_ids_and_then_answered(ca
     assert shown.exit_code == 0, shown.output
     assert "loans: 3 dead letters\n" in shown.output and shown.output.count("CandidateFailed: negative") == 4
     assert "message_id: m0" in shown.output and "headers.a: 0" in shown.output
-    assert depth(case.node, DEAD) == 3, "looking changes nothing"
+    until(lambda: depth(case.node, DEAD) == 3, "what was looked at to be back: looking changes nothing")
     first = next(line.split()[0] for line in shown.output.splitlines() if " Score " in line)
     gateway.end()
     assert "1 put back" in command(path, "dead", "loans", "--resubmit", first).output
-    assert (depth(case.node, DEAD), depth(case.node, queue)) == (2, 1)
+    until(lambda: (depth(case.node, DEAD), depth(case.node, queue)) == (2, 1), "one of three put back")
     wrong = command(path, "dead", "loans", "--resubmit", first)
     assert wrong.exit_code == 1 and first in wrong.stderr
     assert "2 put back" in command(path, "dead", "loans", "--all").output
-    assert (depth(case.node, DEAD), depth(case.node, queue)) == (0, 3)
+    until(lambda: (depth(case.node, DEAD), depth(case.node, queue)) == (0, 3), "all put back")
     with channel(case.node) as one:
         _, properties, body = one.basic_get(queue)
     assert (properties.message_id, properties.correlation_id, properties.headers) == ("m0", named[0], {"a": 0})

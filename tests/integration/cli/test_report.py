@@ -14,7 +14,7 @@ KEYS = {
     "shape", "made", "route", "version", "stage", "percent", "in_force", "reasons", "problems", "model", "records_kept",
     "traffic", "latency_ms", "agreement", "words", "over_time", "fields", "segments", "noise", "confusions", "answers",
     "scores", "points", "cost", "drift", "known_differences", "times", "disagreements", "epochs", "ledger",
-    "unaccounted", "balanced", "guard", "plan", "changes", "card", "audit_head",
+    "unaccounted", "balanced", "guard", "plan", "waivers", "changes", "card", "audit_head",
 }  # fmt: skip
 
 
