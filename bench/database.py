@@ -2,7 +2,8 @@
 
 `python -m bench.database` prints the figures as JSON. Goals: at batches of 100 and more at least 1.5 times pgqueuer
 and 20 times procrastinate with recording off, 0.75 of that with recording on; one row at a time at least 0.7 of a loop
-by hand.
+by hand. From insert to committed answer, beside a poll each 250 ms: p50 at most a tenth by adaptive polling, at most a
+thirtieth by NOTIFY.
 
 All answer the same applications with the same constant on one private PostgreSQL, each in a database of its own, in
 turns: a number of rows is committed at one moment, and the time until the last is answered counts. The server runs
@@ -11,6 +12,8 @@ without fsync, as for the tests: what a disk takes it takes from all alike, and 
 
 import asyncio
 import json
+import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -44,6 +47,15 @@ ROWS = {"Thousand": 20_000, "Hundred": 10_000, "One": 1000}
 PEERS = {"pgqueuer": 10_000, "procrastinate": 500, "naive": 1000}
 GOALS = {"pgqueuer": 1.5, "procrastinate": 20.0}
 """Rows a second of ours over theirs."""
+WAITS: Mapping[str, tuple[Mapping[str, str], float]] = {
+    "a poll each 250 ms": ({"fastest": "250ms", "slowest": "250ms"}, 1.0),
+    "adaptive polling": ({}, 0.1),
+    "NOTIFY": ({"listen": "bench"}, 1 / 30),
+}
+"""By way of looking for rows: its settings, and how much of the first one's p50 it may take."""
+WAITED = 40
+"""Rows of a round, each inserted when the one before is answered and a moment has passed."""
+WAIT = "from insert to committed answer"
 FOUND = {"status": {"column": "State", "new": ["NEW"], "done": ["DONE"], "error": "ERROR"}}
 
 
@@ -64,6 +76,17 @@ class Contender:
         found = Round(Outcome(rows, took, 0.0, 0.0, {"200": rows}), {"worker": rig.cpu(self.pid) - before})
         self.settled(rows)
         return found
+
+    def waited(self, rng: random.Random) -> Round:
+        """One round of rows that come one at a time, at any moment of a poll."""
+        before, begun, times = rig.cpu(self.pid), time.monotonic(), []
+        for _ in range(WAITED):
+            time.sleep(rng.uniform(0.0, 0.3))
+            number, applied = self.loans.apply()
+            times.append(1000 * (self.loans.answer(number) - applied))
+        p50, p99 = statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
+        took = time.monotonic() - begun
+        return Round(Outcome(WAITED, took, p50, p99, {"200": WAITED}), {"worker": rig.cpu(self.pid) - before})
 
 
 def configured(text: str, url: str, tables: Mapping[str, int], more: Mapping[str, Any]) -> str:
@@ -161,7 +184,26 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
                 if number:  # the first one warms up
                     found.setdefault(name, []).append(one)
                 time.sleep(0.5)  # what the server has left to do is nobody else's
-    return _figures(found)
+        waits = _waits(bench, rounds)
+    return _figures(found, waits)
+
+
+def _waits(bench: Bench, rounds: int) -> Mapping[str, list[Round]]:
+    """By way of looking for rows its rounds, taken in turns."""
+    rng, found = random.Random(5), dict[str, list[Round]]()
+    with ExitStack() as stack:
+        contenders: dict[str, Contender] = {}
+        for number, (name, (poll, _)) in enumerate(WAITS.items()):
+            ours = bench.ours(f"wait{number}", "none", {"Hundred": 100}, {"poll": poll})
+            contenders[name] = stack.enter_context(ours)["Hundred"]
+            if channel := poll.get("listen"):
+                contenders[name].loans.notify(channel)
+        for number in range(rounds + 1):
+            for name, contender in contenders.items():
+                one = contender.waited(rng)
+                if number:
+                    found.setdefault(name, []).append(one)
+    return found
 
 
 def case(name: str) -> str:
@@ -170,7 +212,7 @@ def case(name: str) -> str:
     return f"rows, {size:,} at a time" if size > 1 else "rows, one at a time"
 
 
-def _figures(found: Mapping[tuple[str, str], list[Round]]) -> dict[str, Any]:
+def _figures(found: Mapping[tuple[str, str], list[Round]], waits: Mapping[str, list[Round]]) -> dict[str, Any]:
     kind = {OURS: "ours", RECORDING: "ours"}
     results = [
         result(AREA, what, name, kind.get(name, "peer"), rounds, "worker") for (what, name), rounds in found.items()
@@ -190,6 +232,11 @@ def _figures(found: Mapping[tuple[str, str], list[Round]]) -> dict[str, Any]:
         ratios.append(ratio(AREA, f"{case(size)}: while recording", OURS, recording, least=0.75))
     one = shares((case("One"), OURS), (case("naive"), "naive"))
     ratios.append(ratio(AREA, case("One"), "a loop by hand", one, least=0.7))
+    results += [result(AREA, WAIT, name, "ours", rounds, "worker") for name, rounds in waits.items()]
+    (fixed, first), *others = waits.items()
+    for name, rounds in others:
+        p50s = [one.outcome.p50 / two.outcome.p50 for one, two in zip(rounds, first, strict=True)]
+        ratios.append(ratio(AREA, f"{WAIT}: p50 by {name}", fixed, p50s, most=WAITS[name][1]))
     return {"results": results, "ratios": ratios}
 
 

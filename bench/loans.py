@@ -74,6 +74,22 @@ class Loans:
         assert number
         return int(number[0]), time.monotonic()
 
+    def answer(self, number: int) -> float:
+        """Waits until this row is answered; returns when it was. Raises TimeoutError."""
+        deadline = time.monotonic() + PATIENCE
+        done = """SELECT "State" = 'DONE' FROM {table} WHERE "No" = {number}"""
+        while self._do(done, number=sql.Literal(number)).fetchone() != (True,):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"a row of {self.name} was still waiting after {PATIENCE:g} s")
+            time.sleep(0.0005)
+        return time.monotonic()
+
+    def notify(self, channel: str) -> None:
+        """Has each insert notify a channel."""
+        body = "$$ BEGIN PERFORM pg_notify({channel}, ''); RETURN NULL; END $$"
+        self._do(f"CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS {body}", channel=sql.Literal(channel))
+        self._do("CREATE TRIGGER told AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION told()")
+
     def answered(self) -> float:
         """Waits until every row has its answer and every job is gone; returns when it was. Raises TimeoutError."""
         deadline = time.monotonic() + PATIENCE

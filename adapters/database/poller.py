@@ -196,7 +196,8 @@ class Poller:
         written = False
         try:
             if (answer := ended.answers.get(row.key)) is not None:
-                written, self._ahead = await self._run(lambda: desk.answer_at_once(row, answer, look))
+                written, more = await self._run(lambda: desk.answer_at_once(row, answer, look))
+                self._ahead = more or None  # where there was none, one may have been told of since
             if written:
                 gateway.count(self._name, self._operation, "answered")
                 return 1

@@ -13,6 +13,8 @@ from sqlalchemy import Column, types
 
 Step = Callable[[Any], Any]
 PLAIN = (str, int, bool)
+_MOST = frozenset((str, int, type(None), Decimal, float))
+"""What nearly every value is: asked for first, since each value of each row is."""
 
 
 def reader(column: Column[Any], zone: ZoneInfo | None) -> Step:
@@ -34,7 +36,11 @@ def exact(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """A scalar of the contract, or a structure that the driver has read from a JSON column."""
-    if value is None or isinstance(value, str | int | float | Decimal | date | time | bytes | dict | list):
+    if (
+        value.__class__ in _MOST
+        or value is None
+        or isinstance(value, str | int | float | Decimal | date | time | bytes | dict | list)
+    ):
         return value
     if isinstance(value, timedelta):  # a TIME of MySQL
         return (datetime.min + value).time() if timedelta() <= value < timedelta(days=1) else str(value)
