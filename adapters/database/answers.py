@@ -50,8 +50,8 @@ class Place:
 
     def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
         """Writes one answer into its row, unless it is claimed, locked, or no longer waits; whether it was written."""
-        [(names, [(_, values)])] = self._grouped({key: answer}).items()
         if self._layout.dialect not in RETURNING:  # where a lock is passed over by a statement of its own
+            [(names, [(_, values)])] = self._grouped({key: answer}).items()
             return key in self._set(connection, names, [(key, values)], self._into.constants, [free])
         names, given = self.single(key, answer)
         if names not in self._singles:  # made once: making it costs more than running it

@@ -13,7 +13,7 @@ from gateway.cli.demo_figures import settled
 from gateway.cli.demo_system import DemoFailed, System
 from gateway.cli.demo_tables import Screen
 from gateway.cutover import in_cohort
-from gateway.examples.credit import table
+from gateway.examples.credit import sources, table
 from gateway.examples.credit.prepare import ROUTE
 from gateway.store import queries
 from gateway.store.model import PENDING, SEEN
@@ -43,7 +43,7 @@ def prepare(system: System) -> None:
     """Makes the table, and adds it to the configuration."""
     if not (file := system.folder / table.FILE).exists():
         table.create(file)
-    system.configuration.write_text(table.configured(system.configuration.read_text()))
+    system.configuration.write_text(sources.added(system.configuration.read_text(), "table"))
 
 
 def play(out: Screen, system: System, engine: Engine, applications: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from gateway.cli.demo_figures import settled
 from gateway.cli.demo_system import DemoFailed, System
 from gateway.cli.demo_tables import Screen
+from gateway.examples.credit import sources
 from gateway.examples.credit.broker import PROGRAM, Broker
 from gateway.examples.credit.prepare import ROUTE
 from gateway.store import queries
@@ -53,7 +54,7 @@ def broker(out: Screen, system: System) -> Iterator[bool]:
         system.start_worker(["gateway.examples.credit.queue", "--broker", node.address])
         for name in queue.FILES:
             (system.folder / name).write_bytes(queue.copybook(name))
-        system.configuration.write_text(queue.configured(system.configuration.read_text()))
+        system.configuration.write_text(sources.added(system.configuration.read_text(), "queue"))
         system.environment["UNDERSTUDY_BROKER"] = node.address
         yield True
     finally:

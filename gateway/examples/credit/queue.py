@@ -49,16 +49,6 @@ def copybook(name: str) -> bytes:
     return (files("gateway.examples.credit") / name).read_bytes()
 
 
-def configured(text: str) -> str:
-    """The example's configuration with the queue as one more source of the route."""
-    adapter, source = (files("gateway.examples.credit") / "queue.yaml").read_text().split("---\n")
-    if "loans_mq" in text:
-        return text
-    return text.replace("\nadapters:\n", f"\nadapters:\n{adapter}").replace(
-        "\n    sources:\n", f"\n    sources:\n{source}"
-    )
-
-
 def request(application: Mapping[str, Any]) -> bytes:
     """The record of an application, given as the keyword arguments of a SOAP call."""
     one = application["Application"]

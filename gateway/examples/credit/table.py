@@ -5,7 +5,6 @@ The batch reads through a view without the rows that the gateway has claimed: `b
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,6 @@ CREATE TABLE applications (
     Decision TEXT, Score NUMERIC(7, 1), Fault TEXT, AnsweredBy TEXT);
 CREATE INDEX applications_state ON applications (State, No);
 """
-
-
-def configured(text: str) -> str:
-    """The example's configuration with the table as one more source of the route."""
-    adapter, source = (files("gateway.examples.credit") / "table.yaml").read_text().split("---\n")
-    if "loans_db" in text:
-        return text
-    return text.replace("\nadapters:\n", f"\nadapters:\n{adapter}").replace(
-        "\n    sources:\n", f"\n    sources:\n{source}"
-    )
 
 
 def create(file: Path) -> None:
