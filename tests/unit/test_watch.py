@@ -74,6 +74,7 @@ def idle(tmp_path: Path) -> Iterator[Watched]:
     """One whose process does nothing at all."""
     process = subprocess.Popen(["sleep", "600"])
     process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)  # until it is stopped: on a busy machine it still starts
     found = Watched(tmp_path, process.pid)
     yield found
     found.watch.end()
