@@ -80,8 +80,8 @@ def _matching(name: str, pattern: str) -> Simple:
     matches = re.compile(pattern).fullmatch
 
     def parse(text: str) -> str:
-        text = collapsed(text)
-        if matches(text) is None:
+        # No pattern has a blank, so what matches is collapsed already.
+        if matches(text) is None and matches(text := collapsed(text)) is None:
             raise ValueError(f"{text[:60]!r} is no {name}")
         return text
 

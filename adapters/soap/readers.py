@@ -29,6 +29,9 @@ Read = Callable[[Node], Any]
 Field = tuple[str, bool, Read, Callable[[str], Any] | None]
 """Key, whether its values are a list, a reader of the element, and for leaves what parses its text."""
 
+OUTLINES = 64
+"""How many combinations of elements that fit a type are remembered."""
+
 _TRUE = ("true", "1")
 _SPARSE = tuple(f"{{{ENCODINGS['1.1']}}}{name}" for name in ("offset", "position"))
 _ARRAY_TYPE, _ARRAY_SIZE = f"{{{ENCODINGS['1.1']}}}arrayType", f"{{{ENCODINGS['1.2']}}}arraySize"
@@ -248,13 +251,22 @@ def counts(kind: Complex) -> tuple[frozenset[str] | None, Check]:
 
 
 def _arranged(kind: Complex) -> Check:
+    """Whether values fit depends on nothing but which keys there are and how often: what has fit is remembered."""
     most = highest(kind.content)
+    lists = [key for key, count in most.items() if count > 1]
+    fits: set[tuple[str | int, ...]] = set()
 
     def check(found: dict[str, Any]) -> None:
+        outline: tuple[str | int, ...] = (*found, *(len(found[key]) for key in lists if key in found))
+        if outline in fits:
+            return
         try:
             arrange(kind.content, {key: found[key] if most[key] > 1 else [found[key]] for key in most if key in found})
         except Misfit as misfit:
             words = "is required" if misfit.reason == "missing_element" else "may not occur here"
             raise Flaw(misfit.reason, words, misfit.key) from None
+        if len(fits) >= OUTLINES:
+            fits.clear()
+        fits.add(outline)
 
     return check

@@ -261,6 +261,19 @@ def test_what_the_schema_does_not_allow_is_refused_and_located(
     assert caught.value.reason == reason
 
 
+def test_what_a_type_has_allowed_before_excuses_nothing_else(tmp_path: Path) -> None:
+    """Given messages that fit a choice and a limited list, those that have one element more are refused after them."""
+    bounded = CHOICE.replace("<xs:choice>", '<xs:element name="N" type="xs:int" maxOccurs="2"/><xs:choice>')
+    codec = operation(tmp_path, bounded).codec
+    fits = "<t:Id>1</t:Id><t:N>1</t:N><t:N>2</t:N><t:Name>x</t:Name>"
+    for _ in range(2):
+        assert codec.request(ask(fits)) == {"Id": 1, "N": [1, 2], "Name": "x"}
+    for more in ("<t:N>3</t:N>", "<t:First>y</t:First>"):
+        with pytest.raises(Undecodable) as caught:
+            codec.request(ask(fits + more))
+        assert caught.value.reason == "unexpected_element"
+
+
 def test_elements_may_come_in_any_order_and_without_their_namespace(tmp_path: Path) -> None:
     types = body_type(
         '<xs:sequence><xs:element name="A" type="xs:int"/><xs:element name="B" type="xs:int"/></xs:sequence>'
