@@ -96,7 +96,11 @@ class BadPrediction(CandidateFailed):
 
 
 class IncumbentFailed(UnderstudyError):
-    """The incumbent has no answer."""
+    """The incumbent has no answer. `asked` is false where the call surely never reached it."""
+
+    def __init__(self, message: str, *, asked: bool = True) -> None:
+        super().__init__(message)
+        self.asked = asked
 
 
 class IncumbentUnreachable(IncumbentFailed):

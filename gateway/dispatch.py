@@ -161,7 +161,7 @@ class Dispatch:
     def _unrouted(self, call: Call, told: Told | None) -> Failed:
         """A reload may take a route away between a source's decide() and its answer(), or while a message waits."""
         self._meters.passed(call.source, call.operation, "no_route")
-        failed = Failed(IncumbentUnreachable(f"{call.source}/{call.operation} has no route; nobody was asked"))
+        failed = Failed(IncumbentUnreachable(f"{call.source}/{call.operation} has no route", asked=False))
         if told:
             told(call, failed)
         return failed
@@ -211,9 +211,8 @@ class Dispatch:
     async def _relay(self, turn: Turn, timeout: float) -> None:
         """Has the incumbent answer, once."""
         if turn.bound.incumbent is None:
-            turn.answer = Failed(
-                IncumbentUnreachable(f"route {turn.bound.route} has nobody to answer in stage {turn.stage}")
-            )
+            why = f"route {turn.bound.route} has nobody to answer in stage {turn.stage}"
+            turn.answer = Failed(IncumbentUnreachable(why, asked=False))
             return
         started = time.monotonic()
         try:

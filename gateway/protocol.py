@@ -15,10 +15,10 @@ from urllib.parse import unquote
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from gateway.contract import Message
+from gateway.cycle import Cycle
 
 _LAST_CALL = 0.5
 """Seconds at most that an idle connection is kept at stop, so that its next call still gets an answer."""
@@ -33,7 +33,8 @@ class Limits:
 
     `receipt` runs from the connection, or the first byte of a further request, until the request is there whole;
     `idle` between two requests; `stall` while the caller reads nothing of its answer. `grace` bounds a stop, and
-    must be longer than the longest deadline of a call.
+    must be longer than the longest deadline of a call. `drain` is the size at which a request that is answered already
+    is no longer read: many callers write all of it before they read.
     """
 
     receipt: float = 30.0
@@ -42,6 +43,7 @@ class Limits:
     grace: float = 30.0
     head: int = 65_536
     headers: int = 200
+    drain: int = 256 << 20
 
 
 _SHORT = {
@@ -51,66 +53,8 @@ _SHORT = {
 }  # fmt: skip
 
 
-_FIELDS = re.compile(
-    rb"(?:(?!connection:|transfer-encoding:)[!#$%&'*+.^_`|~0-9a-z-]+: [^\x00-\x08\x0a-\x1f\x7f]*\r\n)*"
-).fullmatch
-"""Header lines that may be sent as they are: none that frames the answer, and no control characters."""
-
-
 class Refused(Exception):
     """The request breaks a limit; raised inside the parser's callbacks only."""
-
-
-class Cycle(RequestResponseCycle):
-    """uvicorn's, which sends the head of an answer together with its body: one system call and one packet less.
-
-    ASGI lets a server wait for the body's first part. An application that fails before it still gets a 500 out."""
-
-    _head: Message | None = None
-
-    async def send(self, message: Message) -> None:  # type: ignore[override]  # the project's type of a message
-        """Holds the head until a part of the body is there; what is no plain whole answer is uvicorn's."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._head = message
-            self.waiting_for_100_continue = False
-            return
-        head, self._head = self._head, None
-        if head is None:
-            await super().send(cast(Any, message))
-        elif (plain := self._plain(head, message)) is not None:
-            self._finish(plain)
-        else:
-            await super().send(cast(Any, head))
-            await super().send(cast(Any, message))
-
-    def _plain(self, head: Message, message: Message) -> bytes | None:
-        """A whole answer of a stated length; None where there is more to think of, or something is wrong."""
-        body: bytes = message.get("body", b"")
-        length, lines = b"", b""
-        for name, value in head["headers"]:
-            name = name.lower()
-            if name == b"content-length":
-                length = value
-            lines += b"%b: %b\r\n" % (name, value)
-        if (
-            length != b"%d" % len(body)
-            or message.get("more_body")
-            or self.scope["method"] == "HEAD"
-            or self.disconnected or self.flow.write_paused
-            or self.default_headers
-            or not _FIELDS(lines)
-        ):  # fmt: skip
-            return None
-        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        return b"".join((STATUS_LINE[head["status"]], lines, end, body))
-
-    def _finish(self, answer: bytes) -> None:
-        self.response_started = self.response_complete = True
-        self.message_event.set()
-        self.transport.write(answer)
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
 
 
 class Protocol(HttpToolsProtocol):
@@ -152,6 +96,9 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
+            return
+        if self._fed > self._limits.drain and not (self._whole or self._busy()):
+            self.transport.abort()
             return
         in_head = self._in_head
         self._idle_since = None
@@ -205,7 +152,7 @@ class Protocol(HttpToolsProtocol):
         if self._fed + self._feeding > self._limits.head and self._head() > self._limits.head:
             self._refusal = (431, self._too_large())
             raise Refused
-        if (method := self.parser.get_method()) == b"CONNECT":
+        if (method := self.parser.get_method()) == b"CONNECT" or self._lingers():
             raise Refused
         if self.parser.should_upgrade():
             return  # it is parsed again, see _feed
@@ -236,7 +183,9 @@ class Protocol(HttpToolsProtocol):
             return  # an offer to change the protocol: it is parsed again, see _feed
         self._whole = True
         self._disarm()
-        if not self.cycle.response_complete:
+        if self._lingers():
+            self._close()
+        elif not self.cycle.response_complete:
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
@@ -250,6 +199,11 @@ class Protocol(HttpToolsProtocol):
                 self._watch_reader()
             return
         self.flow.resume_reading()
+        if self._lingers():
+            # What still comes is thrown away: the receipt deadline and a number of bytes bound it.
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            return
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
@@ -297,6 +251,14 @@ class Protocol(HttpToolsProtocol):
             self._idle_since = self.loop.time()
             self._wait(min(_LAST_CALL, self._limits.grace / 4))
 
+    def _close(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self._watch_reader()
+        self.transport.close()
+
+    def _lingers(self) -> bool:
+        return isinstance(self.cycle, Cycle) and self.cycle.lingers
+
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -331,8 +293,9 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, status: int, sentence: str) -> None:
         self._disarm()
         self._refused = True
-        if self.cycle is not None and self.cycle.response_complete and not (self._whole or self._in_head):
-            self.transport.close()  # it was answered before it was whole
+        answered = self.cycle is not None and self.cycle.response_complete and not (self._whole or self._in_head)
+        if answered or self._lingers():
+            self._close()  # it was answered before it was whole
             return
         if self._busy():
             started = self.cycle.response_started

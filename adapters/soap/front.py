@@ -35,8 +35,10 @@ from gateway.contract import (
     Unmappable,
 )
 
-_LEGACY_LATE = "The service behind this address did not answer in time. The call may have taken effect."
-_LEGACY_AWAY = "The service behind this address cannot be reached. The call may have taken effect."
+_LATE = "The service behind this address did not answer in time."
+_AWAY = "The service behind this address cannot be reached."
+_EFFECT = {True: "The call may have taken effect.", False: "The call did not get there. Try again later."}
+"""By whether the service was asked."""
 _NOBODY = "Nobody answers this call: the service has no such operation, or it is not served here. Check the request."
 _FAILED = "The call could not be answered. Try again later."
 _NO_PROCEDURE = Details(((RPC12, "ProcedureNotPresent"),))
@@ -160,7 +162,8 @@ class SoapFront:
         if isinstance(error, Undecodable | Unmappable):
             return fault(version, "Client", f"{str(error).rstrip('.')}. Correct the request and send it again.")
         if isinstance(error, IncumbentFailed):
-            return fault(version, "Server", _LEGACY_LATE if isinstance(error, IncumbentTimeout) else _LEGACY_AWAY)
+            sentence = _LATE if isinstance(error, IncumbentTimeout) else _AWAY
+            return fault(version, "Server", f"{sentence} {_EFFECT[error.asked]}")
         return fault(version, "Server", _FAILED)
 
     def _address(self, exchange: Exchange) -> str:

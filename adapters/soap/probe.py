@@ -13,7 +13,7 @@ from adapters.soap.headers import SECURITY, WSA, WSA_2004, WSSE, WSU, Headers, N
 from adapters.soap.namespaces import MEDIA, SOAP11, SOAP12
 from adapters.soap.relay import HttpRequest, Relay, Rest
 from adapters.soap.wsdl import Operation
-from gateway.contract import Call, ConfigError, Raw
+from gateway.contract import Call, ConfigError, IncumbentFailed, Raw
 
 _FAULTS = ((SOAP11, "Fault"), (SOAP12, "Fault"))
 _ADDRESSING = (f"{{{WSA}}}", f"{{{WSA_2004}}}")
@@ -86,7 +86,11 @@ class Prober:
             carried.append((b"soapaction", f'"{action}"'.encode("latin-1")))
         question = HttpRequest(with_blocks(body, shown), media, 0, carried)
         call = Call("", "", question, operation.codec, timeout=self._timeout)
-        answer = await self._relay.call(call, self._timeout)
+        try:
+            answer = await self._relay.call(call, self._timeout)
+        except IncumbentFailed as error:
+            error.asked = False  # the caller's own call has not been sent
+            raise
         if not _is_reply(answer):
             return answer
         if isinstance(answer.rest, Rest):

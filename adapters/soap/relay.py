@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from adapters.soap.connection import Connection
 from adapters.soap.pool import Pool
 from adapters.soap.readdress import readdressed
-from gateway.contract import Call, IncumbentTimeout, IncumbentUnreachable, Raw
+from gateway.contract import Call, IncumbentFailed, IncumbentTimeout, IncumbentUnreachable, Raw
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -75,7 +75,7 @@ class Relay:
         request = self._readdressed(call.raw if isinstance(call.raw, HttpRequest) else _bare(call.raw))
         with self._translated(timeout):
             async with asyncio.timeout(timeout):
-                connection = await self._pool.take(timeout)
+                connection = await self._take(timeout)
                 try:
                     connection.send(self._head(request, len(request.body)), request.body)
                     body = await connection.body(self._max_decode)
@@ -94,7 +94,7 @@ class Relay:
         came, request = len(request.body), self._readdressed(request)
         length = None if length is None else length + len(request.body) - came
         with self._translated(self._timeout):
-            connection = await self._pool.take(self._timeout)
+            connection = await self._take(self._timeout)
             try:
                 early = await self._send(connection, request, more, length)
                 async with asyncio.timeout(self._timeout):
@@ -124,15 +124,24 @@ class Relay:
         """Ends the idle connections."""
         await self._pool.close()
 
+    async def _take(self, timeout: float) -> Connection:
+        try:
+            return await self._pool.take(timeout)
+        except OSError as error:
+            raise self._failure(error, timeout, asked=False) from error
+
     @contextmanager
     def _translated(self, timeout: float) -> Iterator[None]:
         try:
             yield
-        except TimeoutError as error:
-            why = f": {error}" if str(error) else ""
-            raise IncumbentTimeout(f"{self.address} did not answer within {timeout:g} seconds{why}") from error
         except OSError as error:
-            raise IncumbentUnreachable(f"{self.address} cannot be reached: {error}") from error
+            raise self._failure(error, timeout, asked=True) from error
+
+    def _failure(self, error: OSError, timeout: float, *, asked: bool) -> IncumbentFailed:
+        if not isinstance(error, TimeoutError):
+            return IncumbentUnreachable(f"{self.address} cannot be reached: {error}", asked=asked)
+        why = f": {error}" if str(error) else ""
+        return IncumbentTimeout(f"{self.address} did not answer within {timeout:g} seconds{why}", asked=asked)
 
     def _head(self, request: HttpRequest, length: int | None) -> bytes:
         path = self._path.rstrip(b"/") + request.below if request.below else self._path

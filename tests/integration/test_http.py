@@ -1,8 +1,10 @@
 """The server's limits, against real sockets."""
 
 import asyncio
+import http.client
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from tests.integration.wire import PATIENCE, Served, caller, certificates, heade
 
 
 class App:
-    """Says how long a request was; `/late` waits to be let go before it reads, `/held` after; `/large` answers 8 MB."""
+    """Says how long a request was; `/late` waits to be let go before it reads, `/held` after; `/large` answers 8 MB.
+
+    `/early` answers and reads nothing."""
 
     def __init__(self) -> None:
         self.scopes: list[Message] = []
@@ -28,6 +32,9 @@ class App:
         self.scopes.append(scope)
         if scope["path"] == "/late":
             await self.go.wait()
+        if scope["path"] == "/early":
+            await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"5")]})
+            return await send({"type": "http.response.body", "body": b"large"})
         size, message = 0, await receive()
         while message["type"] == "http.request":
             size += len(message["body"])
@@ -169,6 +176,57 @@ def test_a_body_that_we_are_late_to_read_is_not_the_callers_fault() -> None:
             assert (await asking)[1] == b"10000000 bytes"
 
     run(case, SHORT)
+
+
+EARLY = b"POST /early HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_caller_that_writes_all_before_it_reads_gets_an_answer_that_came_early(connection: str) -> None:
+    def ask(port: int) -> tuple[int, bytes]:
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        with closing(client):
+            client.request("POST", "/early", bytes(50_000_000), {"Connection": connection})
+            with client.getresponse() as answer:
+                return answer.status, answer.read()
+
+    async def case(app: App, served: Served) -> None:
+        assert await asyncio.to_thread(ask, served.port) == (500, b"large")
+        await until(lambda: not served.protocols)
+
+    run(case, Limits(grace=2.0))
+
+
+def test_what_comes_after_the_last_answer_of_a_connection_is_served_by_nobody() -> None:
+    async def case(app: App, served: Served) -> None:
+        async with caller(served.port) as client:
+            client.writer.write(EARLY % 9)
+            await until(lambda: len(app.scopes) == 1)
+            client.writer.write(b"123456789" + post("/", b"abc"))
+            assert (await client.rest()).count(b"HTTP/1.1") == 1
+        await until(lambda: not served.protocols)
+        assert len(app.scopes) == 1
+
+    run(case, Limits(receipt=600.0, grace=2.0))
+
+
+@pytest.mark.parametrize(
+    ("limits", "pause"),
+    [(Limits(receipt=0.3, grace=2.0), 0.01), (Limits(receipt=600.0, grace=2.0, drain=4_000_000), 0.0)],
+    ids=["by time", "by size"],
+)
+def test_a_request_that_is_answered_already_is_not_read_for_ever(limits: Limits, pause: float) -> None:
+    async def case(app: App, served: Served) -> None:
+        async with caller(served.port) as client:
+            client.writer.write(EARLY % 10**12)
+            with suppress(ConnectionError):
+                while served.protocols or not app.scopes:
+                    client.writer.write(bytes(65_536))
+                    await client.writer.drain()
+                    await asyncio.sleep(pause)
+            assert not served.protocols
+
+    run(case, limits)
 
 
 @pytest.mark.parametrize(

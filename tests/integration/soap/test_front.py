@@ -1,6 +1,7 @@
 """The SOAP address against real callers and real legacy servers, byte by byte."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -419,7 +420,7 @@ def test_without_an_answer_of_legacy_the_caller_gets_a_fault_in_its_own_version(
         assert head.startswith(b"HTTP/1.1 500 ")
         namespace, code, reason = read_fault(body)
         assert (namespace, code) == (soap, "Server" if soap == SOAP11 else "Receiver")
-        assert "127.0.0.1" not in reason
+        assert "127.0.0.1" not in reason and reason.endswith("in time. The call may have taken effect.")
         assert ours.counted == ([] if operation == "ScoreLoan" else [("GetTariff", "timeout")])
 
     run(silent, case, patience="100ms")
@@ -429,11 +430,23 @@ def test_legacy_that_hangs_up_is_a_fault_and_the_call_is_sent_once() -> None:
     async def case(legacy: Legacy, ours: Forwarding, client: Caller) -> None:
         for number, operation in enumerate(("ScoreLoan", "GetTariff"), 1):
             _, body = await client.ask(ask(envelope(operation)))
-            assert read_fault(body)[1] == "Server"
+            assert read_fault(body)[1] == "Server" and "may have taken effect" in read_fault(body)[2]
             assert len(legacy.requests) == number
         assert ours.counted == [("GetTariff", "unreachable")]
 
     run(once(b""), case)
+
+
+@pytest.mark.parametrize("operation", ["ScoreLoan", "GetTariff"])
+def test_a_call_that_never_reached_legacy_is_a_fault_that_says_so(operation: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/loans"
+
+    async def case(legacy: Legacy, ours: Forwarding, client: Caller) -> None:
+        _, body = await client.ask(ask(envelope(operation)))
+        assert read_fault(body)[2].endswith("cannot be reached. The call did not get there. Try again later.")
+
+    run(None, case, incumbent={"url": nobody})
 
 
 @pytest.mark.parametrize("operation", ["GetTariff", "Unknown"])

@@ -320,8 +320,9 @@ def test_nobody_listening_is_unreachable_and_probed_as_such() -> None:
         async with legacy_server(silent) as legacy:
             pass
         relay = Relay(legacy.url)
-        with pytest.raises(IncumbentUnreachable, match="cannot be reached"):
+        with pytest.raises(IncumbentUnreachable, match="cannot be reached") as caught:
             await call(relay, request())
+        assert not caught.value.asked
         assert f"127.0.0.1:{legacy.port} cannot be reached" in str(await relay.probe())
 
     uvloop.run(main())
