@@ -1,5 +1,6 @@
 """One call as the observer judges it: both sides decoded into canonical fields, compared, and named for the ledger."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -25,6 +26,8 @@ class Case:
     worker: str
     sighting: Sighting
     bound: Bound
+    taken: float = field(default_factory=time.monotonic)
+    """When the observer took it, by the monotonic clock."""
     closed: bool = False
     late: bool = False
     """The answer came after the join window had ended."""

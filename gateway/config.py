@@ -127,6 +127,8 @@ class Observer(Settings):
     """Calls the observer may hold undecided."""
     timeout: Duration = 10.0
     """How long the candidate may take in the shadow."""
+    lag: Duration = 5.0
+    """How far verdicts may fall behind so that a burst of calls has the processors to itself."""
     nice: int = Field(19, ge=0, le=19)
 
 

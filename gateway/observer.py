@@ -20,6 +20,7 @@ from gateway.case import Case, decode, join, judge
 from gateway.config import Config
 from gateway.cutover import Caps
 from gateway.feed import Feed
+from gateway.pace import Pace
 from gateway.pipe import Counts, Sighting
 from gateway.recorder import Recorder
 from gateway.seal import Unopened
@@ -71,6 +72,7 @@ class Observer:
         self._unflushed: Batch | None = None
         self._chunks: set[asyncio.Task[None]] = set()
         self._opened: dict[tuple[str, str], Pending] = {}
+        self._pace = Pace(time.monotonic(), time.process_time())
         self.problem = ""
         """Why the store is not written, if it is not."""
 
@@ -105,7 +107,9 @@ class Observer:
 
     def _take(self, worker: str, sighting: Sighting, table: Table | None) -> None:
         if bound := table.find(sighting.source, sighting.operation) if table else None:
-            self._queue.append(Case(worker, sighting, bound))
+            case = Case(worker, sighting, bound)
+            self._pace.called(case.taken)
+            self._queue.append(case)
             self._more.set()
         else:
             self._books.decided(worker, sighting, f"{NOT_OBSERVABLE}:reloaded")
@@ -161,7 +165,18 @@ class Observer:
             await self._more.wait()
             if len(self._queue) < CHUNK:
                 await asyncio.sleep(LINGER)
+            await self._rest()
             await self._next()
+
+    async def _rest(self) -> None:
+        """Makes way for callers, as long as that does not leave too much behind."""
+        while self._queue:
+            now = time.monotonic()
+            crowded = 2 * len(self._queue) > self._config.observer.backlog
+            late = crowded or now - self._queue[0].taken >= self._config.observer.lag
+            if not (pause := self._pace.rest(now, time.process_time(), late)):
+                return
+            await asyncio.sleep(pause)
 
     async def _next(self) -> None:
         """Starts judging the next chunk as soon as there is a slot and the store keeps up."""

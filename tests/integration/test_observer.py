@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway import observer as observing
+from gateway import pace
 from gateway.config import parse
 from gateway.observer import Observer
 from gateway.pipe import Counts
@@ -70,6 +71,38 @@ def test_reading_goes_on_once_the_store_has_what_kept_it(tmp_path: Path, monkeyp
             assert not wire.reading
             await gateway.until(lambda: wire.reading)
             assert await balanced(gateway, 1) == {"seen": 1, "compared": 1}
+
+    asyncio.run(case())
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Callers call all the time, and the observer has had more than its share."""
+    monkeypatch.setattr(pace, "SHARE", 1e-9)
+    monkeypatch.setattr(pace, "QUIET", 3600.0)
+    monkeypatch.setattr(pace, "REST", 0.05)
+    return monkeypatch
+
+
+def test_while_callers_call_verdicts_wait_and_come_when_nobody_does(tmp_path: Path, busy: pytest.MonkeyPatch) -> None:
+    async def case() -> None:
+        async with running("observer: {lag: 1h}\n" + config("shadow"), tmp_path) as gateway:
+            await exchange(gateway, [message(n) for n in range(20)])
+            await gateway.until(lambda: gateway.ledger("loan")["pending"] == 20)
+            busy.setattr(pace, "QUIET", 0.0)
+            assert await balanced(gateway, 20) == {"seen": 20, "compared": 20}
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("bound", ["lag: 0s", "lag: 1h, backlog: 10"])
+def test_what_is_late_or_too_much_is_judged_though_callers_call(
+    tmp_path: Path, busy: pytest.MonkeyPatch, bound: str
+) -> None:
+    async def case() -> None:
+        async with running(f"observer: {{{bound}}}\n" + config("shadow"), tmp_path) as gateway:
+            await exchange(gateway, [message(n) for n in range(20)])
+            assert await balanced(gateway, 20) == {"seen": 20, "compared": 20}
 
     asyncio.run(case())
 
