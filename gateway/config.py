@@ -1,7 +1,7 @@
 """understudy.yaml as frozen, strict models. Every error names the YAML path, the line and what to do."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -212,6 +212,11 @@ class Loaded(Settings):
     def version(self) -> str:
         """The first 12 hex digits of the text's SHA-256."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:12]
+
+    def located(self, problems: Iterable[str]) -> Sequence[str]:
+        """Problems that begin with their dotted path, with file and line."""
+        document = Document(self.text, self.path.name)
+        return [document.sentence(problem) for problem in problems]
 
     @property
     def folder(self) -> Path:

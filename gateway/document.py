@@ -1,6 +1,7 @@
 """understudy.yaml as a document: its values, the line of each, what it takes from the environment, and edits that
 leave every other byte alone."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,16 @@ class Document:
             else:
                 break
         return line
+
+    def sentence(self, problem: str) -> str:
+        """A problem that begins with its dotted path, with file and line: of the key there that it quotes, or of what
+        is nearest to its path."""
+        place, _, message = problem.partition(": ")
+        quoted, near = re.findall(r"'([^']*)'", message), place
+        while (path := self.locate(near)) is None:
+            near = near[: max(near.rfind("."), near.rfind("["), 0)]
+        named = [word for word in quoted if near == place and word in self.below(path)]
+        return Complaint(self.line((*path, *named[:1])), "", problem).sentence(self.name)
 
     def locate(self, path: str, below: Key = ()) -> Key | None:
         """The path that was meant by its dotted spelling; keys may hold dots themselves. None if there is none."""

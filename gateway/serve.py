@@ -184,7 +184,7 @@ class Parent:
         served, kinds = Served(loaded), assembly.models(loaded)
         table = compile_table(loaded, self._adapters, {name: Link(name, kind, "") for name, kind in kinds.items()})
         described = {name: found for name, kind in kinds.items() if (found := kind.schema())}
-        if wrong := [one for name, found in described.items() for one in misfits(table, name, found)]:
+        if wrong := [one for name, found in described.items() for one in misfits(loaded, table, name, found)]:
             raise ConfigError(*wrong)
         for name, kind in kinds.items():
             self._sockets += 1

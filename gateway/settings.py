@@ -7,7 +7,7 @@ without its unit is refused.
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -17,6 +17,11 @@ class Settings(BaseModel):
     """A frozen, strict section of understudy.yaml: unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+
+
+def refusals(error: ValidationError) -> list[str]:
+    """What is wrong with values that stand in no configuration file, one sentence each."""
+    return [str(one.get("ctx", {}).get("error") or one["msg"]) for one in error.errors(include_url=False)]
 
 
 def _quantity(value: Any, units: dict[str, Any], example: str) -> Any:

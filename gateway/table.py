@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.answers import answer_rules
 from gateway.candidate import Candidate
 from gateway.compare import Comparison, compile_compare, itself
+from gateway.complaints import nearest
 from gateway.config import Loaded, Route
 from gateway.contract import Codec, ConfigError, Incumbent, Proves, Stage
 from gateway.cutover import BELOW, Caps, Level, in_force, limited
@@ -119,7 +120,7 @@ class Table:
 
 
 def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mapping[str, Link]) -> Table:
-    """The table of a configuration. Raises ConfigError with every problem found."""
+    """The table of a configuration. Raises ConfigError with every problem found, each with its line."""
     bound: dict[tuple[str, str], Bound] = {}
     wrong: list[str] = []
     records = loaded.config.records
@@ -138,20 +139,25 @@ def compile_table(loaded: Loaded, adapters: Mapping[str, Bindable], links: Mappi
         except ConfigError as error:
             wrong.extend(error.problems)
     if wrong:
-        raise ConfigError(*wrong)
+        raise ConfigError(*loaded.located(wrong))
     return Table(loaded.version, bound)
 
 
-def misfits(table: Table, model: str, described: Mapping[str, Any]) -> list[str]:
-    """Where this model's schema and the mappings of its routes disagree, a sentence each; empty where all fit."""
+def misfits(
+    loaded: Loaded, table: Table, model: str, described: Mapping[str, Any], route: str | None = None
+) -> Sequence[str]:
+    """Where this model's schema and the mappings of its routes, or of one, disagree; empty where all fit."""
     found: list[str] = []
     for bound in table.bound.values():
-        if bound.candidate and bound.candidate.link.name == model:
+        if bound.candidate and bound.candidate.link.name == model and bound.route == (route or bound.route):
             outputs = described["outputs"]
-            wrong = problems(bound.rules.feature_names, described)
-            wrong += [f"the model gives no {one!r}" for one in bound.rules.outputs if outputs and one not in outputs]
-            found += [f"route {bound.route}: {problem}" for problem in wrong]
-    return list(dict.fromkeys(found))
+            place = f"routes.{bound.route}"
+            found += [f"{place}.features: {problem}" for problem in problems(bound.rules.feature_names, described)]
+            found += [
+                f"{place}.answer.fields: the model gives no {one!r}{nearest(one, outputs)}"
+                for one in bound.rules.outputs if outputs and one not in outputs
+            ]  # fmt: skip
+    return loaded.located(dict.fromkeys(found)) if found else []
 
 
 def _bind(

@@ -7,12 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Column, Dialect, types
 
 from adapters.database import ddl
 from adapters.database.config import DatabaseSettings
 from adapters.database.engine import connect
 from adapters.database.layout import Layout, reflect
+from gateway.contract import ConfigError
+from gateway.settings import refusals
 
 VARIABLE = "UNDERSTUDY_LEGACY_DB"
 """The environment variable that the configuration takes the URL from."""
@@ -29,9 +32,12 @@ def started(url: str, table: str, key: Sequence[str]) -> Mapping[str, bytes]:
 
     Raises ConfigError, DatabaseDown."""
     find = {"status": {"column": "?", "new": ["NEW"], "done": ["DONE"]}}
-    settings = DatabaseSettings.model_validate(
-        {"url": url, "tables": {"Score": {"table": table, "key": list(key), "find": find}}}
-    )
+    try:
+        settings = DatabaseSettings.model_validate(
+            {"url": url, "tables": {"Score": {"table": table, "key": list(key), "find": find}}}
+        )
+    except ValidationError as error:
+        raise ConfigError(*(f"--db, --table or --key: {refusal}" for refusal in refusals(error))) from None
     engine = connect("legacy", settings, Path())
     try:
         guessed = settings.tables["Score"]

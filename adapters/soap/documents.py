@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from lxml import etree
 
 from adapters.soap.namespaces import WSDL, XSD
+from adapters.soap.reading import explained
 from adapters.soap.wellknown import BUNDLED, PREFIXES
 from gateway.contract import ConfigError
 
@@ -108,7 +109,7 @@ def _parse(data: bytes, path: Path) -> Any:
     try:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise ConfigError(f"The WSDL or schema {path} is not well-formed XML: {error}.") from None
+        raise ConfigError(f"The WSDL or schema {path} is not well-formed XML{explained(error)}.") from None
     if root.getroottree().docinfo.doctype:
         raise ConfigError(f"The WSDL or schema {path} has a DOCTYPE, which is not read; please remove it.")
     return root

@@ -184,4 +184,13 @@ def _syntax(error: Exception) -> Undecodable:
     text = str(error)
     if "depth" in text.lower():
         return Undecodable(f"The message is nested deeper than {DEPTH} elements.", "too_deep")
-    return Undecodable(f"The message is not well-formed XML: {text[:200]}")
+    return Undecodable(f"The message is not well-formed XML{explained(error)}.")
+
+
+def explained(error: Exception) -> str:
+    """Where and why XML is refused, without what libxml2 adds of its own place and of the content."""
+    if not isinstance(error, etree.XMLSyntaxError):
+        return ""
+    line, column = error.position
+    why = str(error.msg).partition("\n")[0].removesuffix(f", line {line}, column {column}")
+    return f" (line {line}, column {column}): {why[:200]}"

@@ -9,12 +9,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from adapters.soap import fetching, wsdl
 from adapters.soap.config import SoapSettings
 from adapters.soap.namespaces import ENVELOPES
 from adapters.soap.particles import Complex, Element, elements, highest, text_of
 from adapters.soap.wsdl import Contract, Operation
 from gateway.contract import ConfigError
+from gateway.settings import refusals
 
 DEPTH = 12
 """Levels of a message that are shown; types may contain themselves."""
@@ -78,8 +81,8 @@ def _loaded(documents: Mapping[str, bytes], first: str) -> Contract:
 def _check(path: str, first: str, endpoint: str) -> None:
     try:
         SoapSettings.model_validate({"path": path, "wsdl": first, "incumbent": {"url": endpoint}})
-    except ValueError as error:
-        raise ConfigError(f"--endpoint {endpoint}: {error}") from None
+    except ValidationError as error:
+        raise ConfigError(*(f"--endpoint {endpoint}: {refusal}" for refusal in refusals(error))) from None
 
 
 def _filled(template: str, values: Mapping[str, str]) -> bytes:

@@ -47,7 +47,7 @@ def _percent(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise ValueError("expected a number from 0 to 100 in steps of 0.01") from None
+        raise typer.BadParameter("expected a number from 0 to 100 in steps of 0.01") from None
 
 
 def _version(wanted: bool) -> None:

@@ -51,7 +51,7 @@ async def _run(
 def _table(loaded: Loaded, adapters: Mapping[str, Adapter], candidate: str, link: Link) -> Table:
     """Raises ConfigError, also where the model does not fit."""
     table = compile_table(loaded, adapters, {candidate: link})
-    if link.model and (wrong := misfits(table, candidate, link.model.schema)):
+    if link.model and (wrong := misfits(loaded, table, candidate, link.model.schema)):
         raise ConfigError(*wrong)
     return table
 

@@ -36,7 +36,7 @@ def check(path: Path) -> int:
     for name, found in _probed(adapters).items():
         wrong += _tried(f"adapter {name}", [problem.removeprefix(f"adapters.{name}.") for problem in found])
     for name, model in models.items():
-        wrong += _model(name, model, table)
+        wrong += _model(loaded, name, model, table)
     for sentence in (*certificates.warnings(loaded.config.listen.tls), *_weak(adapters)):
         console.line(f"weak: {sentence}", style="yellow")
     _routes(loaded, caps)
@@ -45,25 +45,31 @@ def check(path: Path) -> int:
         console.line(sentence)
     for sentence in run_out(loaded.config):
         console.line(sentence, style="yellow")
-    console.line("something is wrong" if wrong else "all is well", style="bold red" if wrong else "bold green")
-    return 1 if wrong else 0
+    if not wrong:
+        console.line("all is well", style="bold green")
+        return 0
+    console.line("something is wrong:", style="bold red")
+    for sentence in wrong:
+        console.line(f"- {sentence}", style="red")
+    return 1
 
 
-def _tried(name: str, problems: Sequence[str], fine: str = "can be reached") -> int:
-    """Prints how an attempt went; returns how much is wrong."""
-    for problem in problems:
-        console.line(f"{name}: {problem}", style="red")
-    if not problems:
+def _tried(name: str, problems: Sequence[str], fine: str = "can be reached") -> list[str]:
+    """Prints how an attempt went; returns what is wrong."""
+    wrong = [f"{name}: {problem}" for problem in problems]
+    for sentence in wrong:
+        console.line(sentence, style="red")
+    if not wrong:
         console.line(f"{name}: {fine}")
-    return len(problems)
+    return wrong
 
 
-def _store(loaded: Loaded) -> tuple[Caps, int]:
+def _store(loaded: Loaded) -> tuple[Caps, list[str]]:
     engine = connect(loaded.config.store, loaded.path.parent)
     try:
         migrated, said = condition(engine)
         _tried("store", (), said)
-        return (caps_of(engine) if migrated else Caps(known=True)), 0
+        return (caps_of(engine) if migrated else Caps(known=True)), []
     except StoreDown as error:
         return Caps(), _tried("store", [str(error)])
     finally:
@@ -91,13 +97,14 @@ def _weak(adapters: Mapping[str, Adapter]) -> Sequence[str]:
     return [sentence for adapter in adapters.values() for sentence in adapter.warnings()]
 
 
-def _model(name: str, model: Reached, table: Table) -> int:
+def _model(loaded: Loaded, name: str, model: Reached, table: Table) -> list[str]:
     """Says which model it is, and whether it takes and gives what the mappings of its routes need."""
     if model.problem:
         return _tried(f"model {name}", [f"cannot be reached: {model.problem}"])
     if model.described is None:
         return _tried(f"model {name}", (), f"is {model.tag}; its schema is checked when it runs, and skipped here")
-    return _tried(f"model {name}", misfits(table, name, model.described), f"is {model.tag} and fits its routes")
+    wrong = misfits(loaded, table, name, model.described)
+    return _tried(f"model {name}", wrong, f"is {model.tag} and fits its routes")
 
 
 def _routes(loaded: Loaded, caps: Caps) -> None:

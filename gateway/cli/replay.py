@@ -75,7 +75,7 @@ def _fits(loaded: Loaded, model: str, route: str, link: Link) -> None:
     """Raises ConfigError where the model does not fit the route's mapping."""
     table = compile_table(loaded, assembly.adapters(loaded), dict.fromkeys(loaded.config.models, link))
     described = link.model.schema if link.model else {}
-    if wrong := [one for one in misfits(table, link.name, described) if one.startswith(f"route {route}:")]:
+    if wrong := misfits(loaded, table, link.name, described, route):
         raise ConfigError(*wrong)
 
 

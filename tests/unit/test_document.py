@@ -99,6 +99,15 @@ def test_a_dotted_path_is_found_though_its_keys_hold_dots_themselves() -> None:
     assert document.locate("routes.lean") is None
 
 
+@pytest.mark.parametrize(
+    ("problem", "line"),
+    [("a.b.c[1].d: wrong", 4), ("a.b.c[9].d: wrong", 3), ("a.x: 'b' or 'c'", 1), ("a.b: 'x', 'c'", 3), ("z: wrong", 1)],
+)
+def test_a_problem_is_told_with_the_line_that_is_nearest_to_it(problem: str, line: int) -> None:
+    document = parse("a:\n  b:\n    c: [1,\n        {d: 1}]\n")
+    assert document.sentence(problem) == f"understudy.yaml line {line}: {problem}"
+
+
 def test_keys_are_texts_as_written_and_values_follow_the_core_schema() -> None:
     text = "01: 007\n1: 7\nNO: no\nnull: ~\nx: [0x1f, 1.5, .5, 1e3, -3, true, False, off, 2024-01-31, .inf, '1', 1_0]\n"
     assert parse(text).plain({}) == {

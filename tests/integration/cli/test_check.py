@@ -38,15 +38,26 @@ def test_a_mapping_that_does_not_compile_is_refused(run: Run, path: Path) -> Non
     path.write_text(TEXT.replace("operations: [Score, Rate]", "operations: [Score]"))
     ran = run("check")
     assert ran.exit_code == 2
-    assert "the adapter has no such operation" in ran.stderr
+    assert "understudy.yaml line 29: routes.rating.sources.loans/Rate: the adapter has no such operation" in ran.stderr
+
+
+def test_what_only_the_route_table_finds_has_its_line_and_the_nearest_name(run: Run, path: Path) -> None:
+    path.write_text(TEXT.replace("effects: none", "effects: none\n    compare:\n      decison: exact", 1))
+    ran = run("check")
+    assert ran.exit_code == 2
+    [problem] = ran.stderr.splitlines()
+    number, _, said = problem.removeprefix("understudy.yaml line ").partition(": ")
+    assert path.read_text().splitlines()[int(number) - 1].strip() == "decison: exact"
+    assert said.endswith("compare.decison: no answer field is called 'decison', did you mean 'decision'?")
 
 
 def test_a_mapping_that_asks_the_model_for_what_it_does_not_give_is_wrong(run: Run, path: Path) -> None:
     path.write_text(TEXT.replace("from: probability_bad", "from: probability"))
     ran = run("check")
     assert ran.exit_code == 1
-    assert "route loan_decision: the model gives no 'probability'" in ran.output
-    assert "something is wrong" in ran.output
+    said = "model credit: understudy.yaml line 19: routes.loan_decision.answer.fields: the model gives no 'probability'"
+    before, _, after = ran.output.partition("something is wrong:")
+    assert said in before and f"- {said}" in after  # the summary names what a reader may have scrolled past
 
 
 def test_a_model_elsewhere_that_does_not_answer_is_wrong(run: Run, path: Path) -> None:

@@ -103,7 +103,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         (["--wsdl", "absent.wsdl", "--endpoint", "http://old:1/a"], "cannot be read"),
         (["--wsdl", str(LOANS / "understudy.yaml"), "--endpoint", "http://old:1/a"], "is no WSDL or schema"),
         (["--wsdl", "http://127.0.0.1:9/a?wsdl", "--endpoint", "http://old:1/a"], "cannot be fetched"),
-        (["--wsdl", str(LOANS / "loans.wsdl"), "--endpoint", "old/a"], "--endpoint old/a"),
+        (["--wsdl", str(LOANS / "loans.wsdl"), "--endpoint", "old/a"], "--endpoint old/a: expected an address such"),
         (
             ["--wsdl", str(LOANS / "loans.wsdl"), "--endpoint", "http://old/a", "--operation", "Score"],
             "there are: GetTariff",

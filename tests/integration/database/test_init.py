@@ -40,6 +40,8 @@ def test_what_is_wrong_is_said_in_a_sentence(legacy: Legacy, tmp_path: Path) -> 
     assert gone.exit_code == 2 and "no table or view 'nowhere'" in gone.output and "loans" in gone.output
     half = understudy("init", str(tmp_path / "made"), "--db", url)
     assert half.exit_code == 2 and "--db and --table" in half.output
+    odd = understudy("init", str(tmp_path / "made"), "--db", url, "--table", "a b;c")
+    assert (odd.exit_code, odd.output) == (2, "--db, --table or --key: expected TABLE or SCHEMA.TABLE\n")
     assert not (tmp_path / "made").exists()
 
 

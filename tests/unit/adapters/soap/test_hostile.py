@@ -66,6 +66,13 @@ def test_a_hostile_or_broken_message_is_refused_with_its_reason(one: Operation, 
     with pytest.raises(Undecodable) as caught:
         one.codec.request(Raw(body, "text/xml"))
     assert caught.value.reason == reason
+    assert "<string>" not in str(caught.value)
+
+
+def test_broken_xml_is_told_with_its_place_and_none_of_its_content(one: Operation) -> None:
+    with pytest.raises(Undecodable) as caught:
+        one.codec.request(Raw(b"<a>\n<![CDATA[secret", "text/xml"))
+    assert str(caught.value) == "The message is not well-formed XML (line 2, column 16): CData section not finished."
 
 
 def test_an_external_dtd_is_never_asked_for(one: Operation) -> None:
