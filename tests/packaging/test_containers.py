@@ -11,8 +11,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from adapters.soap.config import SoapSettings
-from gateway.config import Config
+from gateway import assembly
+from gateway.config import Config, load
+from gateway.contract import Stage
+from gateway.document import parse
+from gateway.examples.credit import sources
 from gateway.interpolation import resolve
+from gateway.link import Link
+from gateway.table import compile_table
 from models.process import BentoSettings
 from models.transport import KEEP_ALIVE_OF_SERVER
 from tests.packaging.tree import ROOT
@@ -30,7 +36,7 @@ def test_compose_follows_its_schema() -> None:
 
 
 def test_compose_has_every_part() -> None:
-    assert {"gateway", "model", "postgresql", "rabbitmq", "legacy"} <= SERVICES.keys()
+    assert {"gateway", "model", "postgresql", "rabbitmq", "legacy", "worker"} <= SERVICES.keys()
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -92,9 +98,34 @@ def test_the_image_runs_without_rights_from_pinned_requirements() -> None:
     assert "--require-hashes" in DOCKERFILE and "pip install" not in final
 
 
+ENVIRONMENT = {"UNDERSTUDY_STORE": "postgresql://here/db", "UNDERSTUDY_BROKER_PASSWORD": "secret"}
+
+
 def configuration(path: Path) -> Any:
     """A configuration as plain values, its references to the environment replaced."""
-    return YAML(typ="safe").load(resolve(path.read_text(), {"UNDERSTUDY_STORE": "postgresql://here/db"}, path.parent))
+    return YAML(typ="safe").load(resolve(path.read_text(), ENVIRONMENT, path.parent))
+
+
+def test_the_gateway_is_given_what_its_configuration_refers_to() -> None:
+    document = parse((ROOT / "deploy" / "compose" / "understudy.yaml").read_text())
+    given = SERVICES["gateway"]["environment"].keys()
+    assert {"UNDERSTUDY_MODEL"} == document.referenced() - given  # it has a default
+    assert document.referenced() >= given
+
+
+def test_a_gateway_compiles_the_configuration_in_containers(tmp_path: Path) -> None:
+    """With its files mounted as the compose file mounts them."""
+    for volume in SERVICES["gateway"]["volumes"]:
+        source, target = volume.split(":")[:2]
+        if source.startswith("."):
+            (tmp_path / Path(target).relative_to("/etc/understudy")).symlink_to(ROOT / source)
+    loaded = load(tmp_path / "understudy.yaml", ENVIRONMENT)
+    links = {name: Link(name, kind, "") for name, kind in assembly.models(loaded).items()}
+    table = compile_table(loaded, assembly.adapters(loaded), links)
+    assert table.bound.keys() == {("loans_soap", "ScoreLoan"), ("loans_mq", "Score")}
+    assert {one.ceiling for one in table.bound.values()} == {Stage.SHADOW}
+    [broker] = loaded.adapters["loans_mq"].model_dump()["addresses"]
+    assert broker == "amqp://rabbitmq:5672"
 
 
 def test_the_configuration_in_containers_is_valid_and_points_at_the_services() -> None:
@@ -108,9 +139,11 @@ def test_the_configuration_in_containers_is_valid_and_points_at_the_services() -
     assert (ROOT / mounted[0] / Path(soap.wsdl).name).is_file() and mounted[1].endswith(Path(soap.wsdl).parent.name)
 
 
-def test_the_configuration_in_containers_serves_the_routes_of_the_example() -> None:
+def test_the_configuration_in_containers_serves_the_routes_of_the_example(tmp_path: Path) -> None:
     ours = configuration(ROOT / "deploy" / "compose" / "understudy.yaml")
-    example = configuration(ROOT / "gateway" / "examples" / "credit" / "understudy.yaml")
+    text = (ROOT / "gateway" / "examples" / "credit" / "understudy.yaml").read_text()
+    (tmp_path / "understudy.yaml").write_text(sources.added(text, "queue"))
+    example = configuration(tmp_path / "understudy.yaml")
     assert ours["routes"] == example["routes"]
     assert ours["adapters"].keys() == example["adapters"].keys() and ours["models"].keys() == example["models"].keys()
 

@@ -1,8 +1,10 @@
 """The bank's queue of loan applications: the mainframe that sends EBCDIC records, and the old worker that answers.
 
-`python -m gateway.examples.credit.queue --broker HOST:PORT --queue NAME` runs the worker until it is ended."""
+`python -m gateway.examples.credit.queue --broker HOST:PORT` runs the worker until it is ended; with `--send N` it is
+the mainframe, and says how many of N replies were whose. User and password are UNDERSTUDY_BROKER_USER and _PASSWORD."""
 
 import argparse
+import os
 import secrets
 import signal
 import sys
@@ -18,6 +20,7 @@ import pika
 
 from adapters.formats import Format, build
 from adapters.formats.config import CopybookSettings
+from gateway.examples.credit.applications import requests
 from gateway.examples.credit.scorecard import InvalidApplication, judge
 
 QUEUE, WORKER, REPLIES = "loans", "loans.worker", "mainframe.replies"
@@ -94,9 +97,7 @@ class Mainframe:
     def __init__(self, broker: str) -> None:
         """`broker` is HOST:PORT. Declares the bank's queues. Raises AMQPError."""
         self._connection = _connected(broker)
-        self._channel = self._connection.channel()
-        for queue in (QUEUE, WORKER, REPLIES):
-            self._channel.queue_declare(queue, durable=True)
+        self._channel = _declared(self._connection.channel())
         self._channel.confirm_delivery()
         self._run = secrets.token_hex(4)  # ids that came before are those of requests that come again
         self._sent = 0
@@ -132,7 +133,7 @@ class Mainframe:
 
 def work(broker: str, queue: str) -> None:
     """The old worker: replies to each request where it says, until the process is ended."""
-    channel = _connected(broker).channel()
+    channel = _declared(_connected(broker).channel())
     channel.basic_qos(prefetch_count=20)
     for method, properties, body in channel.consume(queue):
         answer = pika.BasicProperties(correlation_id=properties.correlation_id, app_id="LOANWRK", delivery_mode=2)
@@ -142,17 +143,44 @@ def work(broker: str, queue: str) -> None:
 
 def _connected(broker: str) -> Any:
     host, _, port = broker.rpartition(":")
-    return pika.BlockingConnection(pika.ConnectionParameters(host, int(port)))
+    user, password = (os.environ.get(f"UNDERSTUDY_BROKER_{name}", "guest") for name in ("USER", "PASSWORD"))
+    credentials = pika.PlainCredentials(user, password)
+    return pika.BlockingConnection(pika.ConnectionParameters(host, int(port), credentials=credentials))
+
+
+def _declared(channel: Any) -> Any:
+    for queue in (QUEUE, WORKER, REPLIES):
+        channel.queue_declare(queue, durable=True)
+    return channel
+
+
+def works(broker: str, queue: str) -> bool:
+    """Whether somebody takes requests from this queue. Raises AMQPError."""
+    found = _connected(broker).channel().queue_declare(queue, passive=True)
+    return bool(found.method.consumer_count)
+
+
+def _send(broker: str, number: int) -> None:
+    replies = Mainframe(broker).ask(QUEUE, [request(one) for one in requests()[:number]])
+    ours = sum(bool(one.by) for one in replies)
+    print(f"{len(replies)} replies: {len(replies) - ours} of the old worker's own, {ours} by the candidate")
 
 
 def main() -> None:
-    """Runs the worker."""
+    """Runs the worker, or what is asked for instead."""
     parser = argparse.ArgumentParser(description="The bank's own loan worker of 1998, simulated.")
     parser.add_argument("--broker", required=True, help="HOST:PORT")
     parser.add_argument("--queue", default=WORKER)
+    parser.add_argument("--send", type=int, metavar="N", help="be the mainframe: send N applications, 1,000 at most")
+    parser.add_argument("--check", action="store_true", help="exit code 0 where a worker is there, else 1")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    work(given.broker, given.queue)
+    if given.check:
+        sys.exit(not works(given.broker, given.queue))
+    if given.send:
+        _send(given.broker, given.send)
+    else:
+        work(given.broker, given.queue)
 
 
 if __name__ == "__main__":
