@@ -41,9 +41,9 @@ class Place:
         if result is not None and self._status:  # first, so that nothing is said of a row that cannot be marked
             open_ = self._mark(connection, list(answers), self._status.done)
             answers = {key: answer for key, answer in answers.items() if key in open_}
-        for names, rows in self._grouped(answers).items():
+        for names, rows in self.grouped(answers).items():
             if result is None:
-                written |= self._set(connection, names, rows, self._into.constants)
+                written |= self._set(connection, names, rows)
             else:
                 written |= self._resulted(connection, names, rows)
         return written
@@ -51,8 +51,8 @@ class Place:
     def write_free(self, connection: Connection, key: Key, answer: Payload, free: ColumnElement[bool]) -> bool:
         """Writes one answer into its row, unless it is claimed, locked, or no longer waits; whether it was written."""
         if self._layout.dialect not in RETURNING:  # where a lock is passed over by a statement of its own
-            [(names, [(_, values)])] = self._grouped({key: answer}).items()
-            return key in self._set(connection, names, [(key, values)], self._into.constants, [free])
+            [(names, [(_, values)])] = self.grouped({key: answer}).items()
+            return key in self._set(connection, names, [(key, values)], [free])
         names, given = self.single(key, answer)
         if names not in self._singles:  # made once: making it costs more than running it
             self._singles[names] = self.write_one(names, free)
@@ -60,19 +60,17 @@ class Place:
 
     def single(self, key: Key, answer: Payload) -> tuple[tuple[str, ...], dict[str, Any]]:
         """The columns that one row's answer sets, and the values that `write_one` is given."""
-        [(names, [(_, values)])] = self._grouped({key: answer}).items()
+        [(names, [(_, values)])] = self.grouped({key: answer}).items()
         return names, _numbered("k", key) | _numbered("v", values)
 
     def write_one(self, names: Sequence[str], free: ColumnElement[bool]) -> Update:
         """The statement that answers one row."""
-        layout, beside = self._layout, dict(self._into.constants)
-        if self._status and self._status.done:
-            beside[self._status.column] = self._status.done[0]
+        layout = self._layout
         mine = [one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key)]
         bound = {name: bindparam(f"v{at}", type_=layout.source.c[name].type) for at, name in enumerate(names)}
         open_ = [*self._finder.open(), free]
         unlocked_ = unlocked(layout.key, and_(*mine, *self._finder.open()), layout.dialect)
-        return update(layout.source).where(*mine, *open_, unlocked_).values(bound | beside)
+        return update(layout.source).where(*mine, *open_, unlocked_).values(bound | self.beside())
 
     def busy(self, connection: Connection, keys: Collection[Key]) -> set[Key]:
         """Those of the rows that could be written but for somebody who has them locked: they are open, and were not."""
@@ -136,13 +134,15 @@ class Place:
 
     def _set(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]],
-        constants: Mapping[str, Any], more: Sequence[ColumnElement[bool]] = (),
+        more: Sequence[ColumnElement[bool]] = (),
     ) -> set[Key]:  # fmt: skip
-        layout, beside = self._layout, dict(constants)
-        if self._status and self._status.done:
-            beside[self._status.column] = self._status.done[0]
-        conditions = [*self._finder.open(), *more]
-        return set_rows(connection, layout.dialect, layout.key, names, rows, beside, conditions, layout.keyed)
+        layout, conditions = self._layout, [*self._finder.open(), *more]
+        return set_rows(connection, layout.dialect, layout.key, names, rows, self.beside(), conditions, layout.keyed)
+
+    def beside(self) -> dict[str, Any]:
+        """What an answer in the row sets beside its own columns: constants, and the status."""
+        status = self._status
+        return dict(self._into.constants) | ({status.column: status.done[0]} if status and status.done else {})
 
     def _resulted(
         self, connection: Connection, names: Sequence[str], rows: Sequence[tuple[Key, Sequence[Any]]]
@@ -150,8 +150,8 @@ class Place:
         layout = self._layout
         return add_rows(connection, layout.dialect, layout.result_key, names, rows, self._into.constants, layout.keyed)
 
-    def _grouped(self, answers: Answers) -> Mapping[tuple[str, ...], list[tuple[Key, Sequence[Any]]]]:
-        """The rows by which columns they set: an answer and a refusal set other ones."""
+    def grouped(self, answers: Answers) -> Mapping[tuple[str, ...], list[tuple[Key, Sequence[Any]]]]:
+        """The rows by which columns they set: an answer and a refusal set other ones. Raises RowRefused."""
         layout, groups = self._layout, defaultdict[tuple[str, ...], list[tuple[Key, Sequence[Any]]]](list)
         for key, answer in answers.items():
             names = tuple(answer)

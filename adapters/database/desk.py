@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Select, func, select
 
-from adapters.database.answers import Place
+from adapters.database.answers import Answers, Place
+from adapters.database.batches import Batches
 from adapters.database.claims import Claims
 from adapters.database.config import TableSettings, side_table
 from adapters.database.dialect import among, chunk
@@ -37,6 +38,7 @@ class Desk:
         self._claims: Claims | None = None
         self._peeks: dict[int, Select[Any]] = {}
         self._singles: Singles | None = None
+        self._batches: Batches | None = None
 
     def ready(self) -> Claims:
         """The claims; looked for when first needed, since who only reads needs none. Raises Missing, ConfigError."""
@@ -156,6 +158,10 @@ class Desk:
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""
         claims = self.ready()
+        if (batches := self._whole()) is not None:
+            token = os.urandom(16).hex()
+            chosen, tried = batches.take(limit, token)
+            return self._taken(token, [self.seen(row) for row in chosen], tried) if tried else Taken("")
         with writing(self.engine) as connection:
             self._gate(connection)
             if self.finder.mark:
@@ -182,13 +188,30 @@ class Desk:
         marked = self.place.claim(connection, list(tried))
         if lost := tried.keys() - marked:
             self.ready().forget(connection, token, lost)
-        most = self._settings.claim.attempts
-        for one in rows:
-            one.attempts = tried.get(one.key, 0)
-        mine = [one for one in rows if one.key in marked]
-        why = "whoever worked on it was killed, every time"
+        return self._taken(token, rows, {key: tried[key] for key in marked})
+
+    def _taken(self, token: str, rows: Sequence[Seen], tried: Mapping[Key, int]) -> Taken:
+        most, why = self._settings.claim.attempts, "whoever worked on it was killed, every time"
+        mine = [one for one in rows if one.key in tried]
+        for one in mine:
+            one.attempts = tried[one.key]
         return Taken(token, [one for one in mine if one.attempts <= most],
                      {one.key: why for one in mine if one.attempts > most})  # fmt: skip
+
+    def _whole(self) -> Batches | None:
+        """Claims and answers by one statement, where there is such a thing and nothing but the row itself changes."""
+        if self._batches is None and self.at_once and self.layout.dialect == "postgresql":
+            claims = self.ready()
+            if isinstance(claims, SideTable) and self.finder.status and self.finder.status.claimed is None:
+                ordered = bool(self._settings.order)
+                self._batches = Batches(self.engine, self.finder, self.place, claims, ordered)
+        return self._batches
+
+    def answer(self, token: str, answers: Answers) -> int:
+        """Answers those of a token's rows that can be answered by one statement; returns how many. What is left is
+        still claimed, and gone into by Endings. Raises DatabaseDown."""
+        batches = self._whole()
+        return batches.answer(token, answers) if batches and len(answers) > 1 else 0
 
     def _gate(self, connection: Connection) -> None:
         """Lets one poller at a time choose rows, for the moment of choosing: two would choose the same."""

@@ -42,8 +42,11 @@ class Endings:
         answered, and what was noticed: `taken` for each that somebody else had answered meanwhile.
 
         A value that the database refuses costs no other row its answer."""
+        done = self._desk.answer(taken.token, ended.answers) if self._due() is None else 0
         rest = ended.failed or ended.again or ended.unasked or taken.worn
-        if ended.answers and not rest and self._due() is None and self._all(taken, ended.answers):
+        if done == len(ended.answers) and not rest:
+            return done, []
+        if not done and not rest and self._due() is None and self._all(taken, ended.answers):
             return len(ended.answers), []
         claims = self._desk.ready()
         with writing(self._desk.engine) as connection:
@@ -64,7 +67,7 @@ class Endings:
             kept = self._place.release(connection, list(unasked))
             claims.forget(connection, taken.token, unasked - kept)
             claims.postpone(connection, taken.token, busy | kept, SOON)
-        return len(written), [TAKEN] * len(missed - busy)
+        return done + len(written), [TAKEN] * len(missed - busy)
 
     def _all(self, taken: Taken, answers: Answers) -> bool:
         """Answers all of the rows or none; whether it did. The rows come last, right before the transaction ends: they

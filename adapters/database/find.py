@@ -48,8 +48,14 @@ class Finder:
         """The rows that may still be given an answer, seen from the moment of writing it."""
         if not self.status:
             return []
+        column, values = self.states()
+        return [column.in_(values)]
+
+    def states(self) -> tuple[Any, Sequence[str | int]]:
+        """The status column, and its values while a row may still be given an answer."""
+        assert self.status is not None  # noqa: S101 - asked for only then
         ours = [self.status.claimed] if self.status.claimed is not None else self.status.new
-        return [self._state().in_(ours)]
+        return self._state(), ours
 
     def resulted(self) -> ColumnElement[bool]:
         """Whether the result table has the row's key."""

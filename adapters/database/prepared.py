@@ -7,16 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import Connection, Dialect, SelectBase
 
 Processors = Sequence[tuple[int, Callable[[Any], Any]]]
 Row = Sequence[Any]
+First = tuple[str, Sequence[Any]]
+"""A statement in the driver's own spelling, and its values."""
 
 
 class Prepared:
     """One statement that gives rows, for drivers whose parameters have names."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect, names: Collection[str]) -> None:
+    def __init__(self, statement: SelectBase, dialect: Dialect, names: Collection[str]) -> None:
         """`names` are the parameters that each run is given."""
         compiled = statement.compile(dialect=dialect)
         state = compiled.construct_expanded_state(dict.fromkeys(names))
@@ -29,10 +31,20 @@ class Prepared:
         self._types = [column.type for column in statement.selected_columns]
         self._results: Processors | None = None
 
-    def run(self, connection: Connection, given: Mapping[str, Any]) -> Sequence[Row]:
-        """All rows. Raises the driver's own errors, after which the connection is of no use."""
+    def run(self, connection: Connection, given: Mapping[str, Any], after: First | None = None) -> Sequence[Row]:
+        """All rows. On psycopg a statement may go first, in the same message and transaction.
+
+        Raises the driver's own errors, after which the connection is of no use."""
+        values = {**self._constants, **self._bound(given)}
         with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(self._text, {**self._constants, **self._bound(given)})
+            if after is None:
+                cursor.execute(self._text, values)
+            else:
+                driver: Any = connection.connection.driver_connection
+                with driver.pipeline() as pipeline:
+                    driver.execute(*after)
+                    cursor.execute(self._text, values)
+                    pipeline.sync()  # ends the transaction: the server is not to wait for us to read what it says
             rows: Sequence[Row] = cursor.fetchall()
             if self._results is None:
                 self._results = self._processors(cursor.description)

@@ -27,11 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.dml import ReturningInsert
 
 from adapters.database.bulk import RECORDS, Rows, bulk, packed, set_rows
 from adapters.database.claims import DONE, LEFT, REASON, RUN, WAIT, Mark, held, parts
 from adapters.database.dialect import among, now
 from adapters.database.layout import Key, Layout, column_of, side_name
+
+Token = str | ColumnElement[str]
+"""A token, or the parameter of a statement that is given one."""
 
 
 def side_table(layout: Layout, metadata: MetaData) -> Table:
@@ -105,30 +109,32 @@ class SideTable:
         keys = sorted(keys, key=repr)  # in one order, so that two pollers never wait for each other in a circle
         until = now(self._dialect) + int(self._lease * 1000)
         if self._given is not None and self._dialect in _UPSERT:
-            return self._upsert(connection, keys, token, until)
+            statement = self.upsert([self._given.c[column.name] for column in self.key], token)
+            found = connection.execute(statement, {RECORDS: packed(keys)})
+            return {self._layout.keyed(row[:-1]): row[-1] for row in found}
         self._insert(connection, keys, token, until)
         return self._collect(connection, keys, token, until)
 
-    def _upsert(
-        self, connection: Connection, keys: Sequence[Key], token: str, until: ColumnElement[int]
-    ) -> Mapping[Key, int]:
-        assert self._given is not None  # noqa: S101 - asked by take()
-        names = [column.name for column in self.key]
+    def upsert(self, keys: Sequence[ColumnElement[Any]], token: Token) -> ReturningInsert[Any]:
+        """The statement that claims those of the keys, columns of some other table, that are free; gives each with its
+        attempts. For databases that have such a statement."""
+        until = now(self._dialect) + int(self._lease * 1000)
         fresh = self._fresh(token, until)
-        rows = select(*(self._given.c[name] for name in names), *fresh.values())
+        names = [column.name for column in self.key]
         # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE.
-        statement = _UPSERT[self._dialect](self.table).from_select([*names, *fresh], rows.where(literal(1) == 1))
-        again = statement.on_conflict_do_update(
+        rows = select(*keys, *fresh.values()).where(literal(1) == 1)
+        again = _UPSERT[self._dialect](self.table).from_select([*names, *fresh], rows).on_conflict_do_update(
             index_elements=self.key,
             set_={"us_token": token, "us_lease": until, "us_state": RUN, "us_attempts": self.table.c.us_attempts + 1},
             where=self._lapsed(),
-        )
-        found = connection.execute(again.returning(*self.key, self.table.c.us_attempts), {RECORDS: packed(keys)})
-        return {self._layout.keyed(row[:-1]): row[-1] for row in found}
+        )  # fmt: skip
+        statement: ReturningInsert[Any] = again.returning(*self.key, self.table.c.us_attempts)
+        return statement
 
-    def _fresh(self, token: str, until: ColumnElement[int]) -> dict[str, ColumnElement[Any]]:
+    def _fresh(self, token: Token, until: ColumnElement[int]) -> dict[str, ColumnElement[Any]]:
+        given = literal(token) if isinstance(token, str) else token
         return {
-            "us_token": literal(token), "us_lease": until, "us_attempts": literal(1), "us_state": literal(RUN),
+            "us_token": given, "us_lease": until, "us_attempts": literal(1), "us_state": literal(RUN),
             "us_since": now(self._dialect),
         }  # fmt: skip
 
