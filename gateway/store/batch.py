@@ -28,4 +28,6 @@ class Batch:
 
     def rollup(self, slot: Slot) -> Rollup:
         """The sums of a slot, to add to."""
-        return self.rollups.setdefault(slot, Rollup())
+        if (sums := self.rollups.get(slot)) is None:
+            sums = self.rollups[slot] = Rollup()
+        return sums

@@ -54,13 +54,11 @@ def add(connection: Connection, batches: Sequence[Units]) -> None:
     """Adds the tallies. Call it late in a transaction: it holds each epoch until the commit, so that arrivals become
     visible in their order."""
     epochs: defaultdict[int, dict[bytes, Tally]] = defaultdict(dict)
-    for batch in batches:
-        for (epoch, key), tally in batch.items():
-            epochs[epoch].setdefault(key, Tally(tally.first, tally.last)).merge(tally)
+    for (epoch, key), tally in _sum(batches).items():
+        if tally.calls:
+            epochs[epoch][key] = tally
     for epoch, tallies in sorted(epochs.items()):
-        came = {key: tally for key, tally in tallies.items() if tally.calls}
-        if came:
-            _add(connection, epoch, came)
+        _add(connection, epoch, tallies)
 
 
 def taken_back(records: Iterable[Record]) -> Units:
@@ -74,7 +72,22 @@ def taken_back(records: Iterable[Record]) -> Units:
 def weigh(units: Units, record: Record, sign: int = 1) -> None:
     """Adds one compared record to its unit; one that was not compared, or has no epoch or unit, is no evidence."""
     if record.compared and record.unit and record.epoch:
-        units.setdefault((record.epoch, record.unit), Tally(record.received, record.received)).count(record, sign)
+        unit = record.epoch, record.unit
+        if (tally := units.get(unit)) is None:
+            tally = units[unit] = Tally(record.received, record.received)
+        tally.count(record, sign)
+
+
+def _sum(batches: Sequence[Units]) -> Units:
+    """The tallies of all batches; these stay as they are, for they may have to be written again."""
+    first, *others = [batch for batch in batches if batch] or [{}]
+    if not others:
+        return first
+    sums: Units = {}
+    for batch in (first, *others):
+        for unit, tally in batch.items():
+            sums.setdefault(unit, Tally(tally.first, tally.last)).merge(tally)
+    return sums
 
 
 def _add(connection: Connection, epoch: int, tallies: Mapping[bytes, Tally]) -> None:
@@ -82,9 +95,12 @@ def _add(connection: Connection, epoch: int, tallies: Mapping[bytes, Tally]) -> 
     known = _known(connection, epoch, list(tallies))
     rows = []
     for number, (key, tally) in enumerate(tallies.items(), last + 1):
-        if (row := known.get(key)) is not None:
-            tally.merge(_tally(row))
-        rows.append(_row(epoch, key, number if row is None else row.arrival, tally))
+        if (row := known.get(key)) is None:
+            rows.append(_row(epoch, key, number, tally))
+        else:
+            stored = _tally(row)
+            stored.merge(tally)
+            rows.append(_row(epoch, key, row.arrival, stored))
     upsert.replacing(connection, table, rows)
 
 

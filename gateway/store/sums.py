@@ -79,7 +79,9 @@ class Rollup:
 
     def time(self, who: str, milliseconds: float) -> None:
         """Adds one latency of `incumbent`, `candidate`, `gateway`; `served` is the candidate's where it answered."""
-        self.latency.setdefault(who, Histogram()).add(milliseconds)
+        if (histogram := self.latency.get(who)) is None:
+            histogram = self.latency[who] = Histogram()
+        histogram.add(milliseconds)
 
     def merge(self, other: "Rollup") -> None:
         """Adds another roll-up's sums."""
@@ -105,9 +107,11 @@ class Rollup:
     def _value(self, name: str, incumbent: Any, candidate: Any, word: str, sign: int) -> None:
         theirs, ours = number(incumbent), number(candidate)
         if theirs is not None and ours is not None:
-            sides = self.numbers.setdefault(name, {})
-            for side, value in (("incumbent", theirs), ("candidate", ours), ("difference", ours - theirs)):
-                sides.setdefault(side, Spread()).add(value, sign)
+            if (sides := self.numbers.get(name)) is None:
+                sides = self.numbers[name] = {side: Spread() for side in ("incumbent", "candidate", "difference")}
+            sides["incumbent"].add(theirs, sign)
+            sides["candidate"].add(ours, sign)
+            sides["difference"].add(ours - theirs, sign)
         elif isinstance(incumbent, str | bool | None) and isinstance(candidate, str | bool | None):
             pairs, pair = self.pairs.setdefault(name, {}), (_short(incumbent), _short(candidate))
             if pair not in pairs and len(pairs) >= PAIRS:
@@ -154,13 +158,17 @@ Units = dict[tuple[int, bytes], Tally]
 
 
 def _add(sums: dict[Any, list[int]], name: Any, first: int, second: int) -> None:
-    pair = sums.setdefault(name, [0, 0])
-    pair[0] += first
-    pair[1] += second
+    if (pair := sums.get(name)) is None:
+        sums[name] = [first, second]
+    else:
+        pair[0] += first
+        pair[1] += second
 
 
 def _of(answer: Any, name: str) -> Any:
     """The value of a field; one of a group by its path."""
+    if isinstance(answer, dict) and name in answer:
+        return answer[name]
     for part in name.split("."):
         answer = answer.get(part) if isinstance(answer, Mapping) else None
     return answer
