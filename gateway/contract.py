@@ -355,6 +355,15 @@ class Gateway(Protocol):
     def passed(self, source: str, operation: str, reason: str) -> None:
         """Counts a call that the adapter relayed by itself, unobserved; `reason` is a short word."""
 
+    def repeated(self, call: Call, raw: Raw) -> None:
+        """Shows the observer a call whose caller gets the candidate's answer that it was given before: should its
+        record have been lost with the process that answered, it is made now; else it is counted as a duplicate."""
+
+    def handed_over(self, then: Callable[[], None], patience: float) -> None:
+        """Calls `then` once what all calls answered so far leave for the observer outlives this process: whoever
+        acknowledges a call only then has a record of it. After `patience` seconds it is called all the same; with 0 at
+        once, which means as much where the observer keeps up."""
+
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         """Whether this token (32 bytes at most, a digest) was not seen in this scope for `ttl` seconds, over all
         workers and replicas. While the store is down, over this worker only: it never fails and never waits long."""

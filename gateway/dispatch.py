@@ -133,6 +133,18 @@ class Dispatch:
         if bound := self.table.find(source, operation):
             self._pipe.count(bound.route, f"not_observable:{reason}")
 
+    def repeated(self, call: Call, raw: Raw) -> None:
+        """Shows the observer a call that gets an answer which was given before; see the contract."""
+        if bound := self.table.find(call.source, call.operation):
+            turn = Turn(call, bound, bound.stage(self.caps), By.CANDIDATE, "repeated", self.table.version)
+            turn.answer = Made(raw, Values({}), "")
+            if self._observed(turn):
+                self._pipe.hand(sighting(turn, "call"))
+
+    def handed_over(self, then: Callable[[], None], patience: float) -> None:
+        """Calls `then` once what answered calls leave for the observer outlives this process; see the contract."""
+        self._pipe.after(then, patience)
+
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         """Whether this token was not seen in this scope for `ttl` seconds; see the contract."""
         return await self._once.first(scope, token, ttl)
@@ -368,7 +380,11 @@ class Dispatch:
             turn.told(turn.call, turn.answered)
         seconds = time.monotonic() - turn.call.started
         self._meters.answered(turn.bound.route, turn.call.source, str(turn.stage), turn.by, turn.reason, seconds)
+        if self._observed(turn) and not self._afterwards.takes(turn):
+            self._pipe.hand(sighting(turn, "call"))
+
+    def _observed(self, turn: Turn) -> bool:
+        """Whether the observer is shown a finished turn; else it is counted why not."""
         if (term := unobservable(turn)) is not None:
             self._pipe.count(turn.bound.route, term)
-        elif not self._afterwards.takes(turn):
-            self._pipe.hand(sighting(turn, "call"))
+        return term is None

@@ -27,6 +27,8 @@ class Feed(asyncio.Protocol):
         self._buffer = bytearray()
         self._worker = ""
         self._transport: asyncio.ReadTransport | None = None
+        self.ended = asyncio.Event()
+        """Set when the worker has closed it, or died, and all that it wrote has been read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.ReadTransport, transport)
@@ -35,6 +37,7 @@ class Feed(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._feeds.discard(self)
         self._transport = None
+        self.ended.set()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from gateway.books import Books
 from gateway.case import Case, decode, join, judge
 from gateway.config import Config
+from gateway.contract import ModelUnavailable
 from gateway.cutover import Caps
 from gateway.feed import Feed
 from gateway.pace import Pace
@@ -63,6 +64,7 @@ class Observer:
         self.caps = Caps()
         self._early: deque[tuple[float, str, Sighting]] = deque()
         self._ending = asyncio.Event()
+        self._leaving = False
         self._config = config
         self._tables: dict[str, Table] = {}
         self._queue: deque[Case] = deque()
@@ -117,6 +119,12 @@ class Observer:
     def counted(self, counts: Counts) -> None:
         """Takes a worker's counts."""
         self._books.counted(counts)
+
+    async def read_out(self) -> None:
+        """Returns when every worker has ended and all that it wrote has been read. From now on the model ends, too:
+        whom it fails is left undecided."""
+        self._leaving = True
+        await asyncio.gather(*(feed.ended.wait() for feed in self._feeds))
 
     @property
     def undecided(self) -> int:
@@ -289,6 +297,8 @@ class Observer:
         for case in cases:
             case.candidate = [next(scored) for _ in case.records]
             case.sighting.candidate_ms = took
+            # A model that has ended with its gateway is no evidence against the candidate: the call is lost instead.
+            case.closed = self._leaving and any(isinstance(one, ModelUnavailable) for one in case.candidate)
 
     async def _epoch(self, case: Case) -> int:
         """The evidence epoch's number in the store; 0 while the store cannot tell."""

@@ -56,6 +56,8 @@ PRUNE, PAUSE = 3600.0, 0.2
 """Seconds between two prunings, and between two of one pruning's steps."""
 LOOK = 5.0
 """Seconds between two looks of the guards."""
+READ_OUT = 5.0
+"""Seconds that reading what workers have left may take."""
 RETRY = 1.0
 """Seconds between two attempts to reach the store."""
 
@@ -81,6 +83,7 @@ class Observing:
         self._recorder: Recorder | None = None
         self._auditing = Auditing(self._engine, self._loaded)
         self._stop = asyncio.Event()
+        self._parent = os.getppid()
 
     async def serve(self, listener: socket.socket, further: AsyncIterator[Orders]) -> None:
         """Observes until told to stop; then judges and writes what it has."""
@@ -91,9 +94,16 @@ class Observing:
         tasks = [asyncio.create_task(one) for one in serving]
         stopped = asyncio.create_task(self._stop.wait())
         await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        signal.alarm(int(self._loaded.config.grace) + 5)
+        grace = self._loaded.config.grace
+        signal.alarm(int(2 * grace) + 10)
         self._stop.set()
         server.should_exit = True
+        if self._observer:
+            # The parent has ended the workers before; where it is gone itself, they end within the grace.
+            reading = asyncio.create_task(self._observer.read_out())
+            patience = READ_OUT if os.getppid() == self._parent else grace
+            await asyncio.wait([reading, tasks[1]], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            reading.cancel()
         tasks[1].cancel()
         ended = await asyncio.gather(*tasks[:2], return_exceptions=True)
         for task in tasks[2:]:

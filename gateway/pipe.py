@@ -6,7 +6,7 @@ and then the head (JSON), the request, the incumbent's reply and the candidate's
 
 import asyncio
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +21,10 @@ LENGTHS = struct.Struct("!IIII")
 LINGER = 0.005
 """Seconds that frames are gathered for one write: so encoding them is no part of an answer's time, and the observer is
 not woken for each, on a processor that callers need."""
+REST = 1024
+"""Bytes of memory that a sighting takes beside its messages."""
+PART = 256
+"""Frames written at once, which are lost where the observer dies before it has read them."""
 Kind = Literal["call", "opened", "answered"]
 DRAIN = 5.0
 """Seconds that the observer may take to read what a worker that ends has handed over."""
@@ -52,10 +56,11 @@ class Sighting:
 
     @property
     def size(self) -> int:
-        """Bytes of the messages."""
+        """Bytes of memory: those of the messages, and about those of the rest."""
         incumbent, candidate = self.incumbent, self.candidate
         return (
-            len(self.request.body)
+            REST
+            + len(self.request.body)
             + (len(incumbent.body) if incumbent else 0)
             + (len(candidate.body) if candidate else 0)
         )
@@ -113,7 +118,8 @@ class Counts:
 
 
 class Pipe:
-    """The worker's end. Where the observer is slow or gone, frames are dropped and counted; callers never notice."""
+    """The worker's end. Where the observer is slow or gone, frames wait, as many as fit; all others are dropped and
+    counted. Callers never notice."""
 
     def __init__(self, worker: str, path: str, limit: int) -> None:
         """`path` is the observer's Unix socket, `limit` the bytes that may wait for it."""
@@ -121,13 +127,20 @@ class Pipe:
         self._path = path
         self._limit = limit
         self._transport: asyncio.WriteTransport | None = None
-        self._gathered: list[Sighting] = []
+        self._full = False
+        """Whether the socket takes no more for now."""
+        self._gathered: deque[Sighting] = deque()
         self._size = 0
+        self._due = False
+        self._taken = self._gone = 0
+        """Sightings so far, and those of them that nothing of this process holds any more."""
+        self._waiting: deque[tuple[int, float, Callable[[], None]]] = deque()
+        self._late = False
         self._handed: Counter[str] = Counter()
         self._terms: dict[str, Counter[str]] = {}
         self._told = 0
         self._changes = 0
-        self._gone = asyncio.Event()
+        self._lost = asyncio.Event()
 
     @property
     def connected(self) -> bool:
@@ -136,33 +149,68 @@ class Pipe:
 
     def hand(self, sighting: Sighting) -> None:
         """Hands one sighting over, or counts it as dropped; never blocks, never raises."""
-        transport = self._transport
-        if transport is None or transport.get_write_buffer_size() + self._size > self._limit:
+        held = self._transport.get_write_buffer_size() if self._transport else 0
+        if self._size + held > self._limit:
             self.count(sighting.route, "dropped")
             return
-        if not self._gathered:
+        if not self._due:
+            self._due = True
             asyncio.get_running_loop().call_later(LINGER, self._write)
         self._gathered.append(sighting)
+        self._taken += 1
         self._size += sighting.size
 
+    def after(self, then: Callable[[], None], patience: float) -> None:
+        """Calls `then`, in the order of the calls, once everything handed over so far is in the observer's socket,
+        where kill -9 of this process does not reach it. After `patience` seconds it is called all the same, and from
+        then on at once, until the observer has caught up."""
+        self._write()
+        if patience <= 0 or self._late or self._gone == self._taken:
+            then()
+            return
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_later(patience, self._give_up)
+        self._waiting.append((self._taken, loop.time() + patience, then))
+
+    def _give_up(self) -> None:
+        if not self._waiting:
+            return
+        loop, due = asyncio.get_running_loop(), self._waiting[0][1]
+        if loop.time() < due:
+            loop.call_later(due - loop.time(), self._give_up)
+            return
+        self._late = True
+        self._release(self._taken)
+
+    def _release(self, number: int) -> None:
+        while self._waiting and self._waiting[0][0] <= number:
+            self._waiting.popleft()[2]()
+
     def _write(self) -> None:
-        gathered, self._gathered, self._size = self._gathered, [], 0
-        if not gathered:
-            return
-        if self._transport is None:
-            for sighting in gathered:
-                self.count(sighting.route, "dropped")
-            return
-        parts: list[bytes] = []
-        for sighting in gathered:
-            try:
-                parts += sighting.frame()
-            except (TypeError, struct.error):  # half a surrogate pair in a name, or more than 4 GiB
-                self.count(sighting.route, "not_observable:unwritable")
-            else:
-                self._handed[sighting.route] += 1
-        self._changes += len(gathered)
-        self._transport.write(b"".join(parts))
+        """Writes what is gathered, a part at a time: what the socket does not take waits here, and not in a connection
+        that may be lost."""
+        self._due = False
+        while self._gathered and self._transport and not self._full:
+            count = min(PART, len(self._gathered))
+            parts: list[bytes] = []
+            for _ in range(count):
+                parts += self._framed(self._gathered.popleft())
+            self._changes += count
+            self._transport.write(b"".join(parts))
+        if self._transport and not self._full and self._gone < self._taken:
+            self._gone, self._late = self._taken, False
+            self._release(self._gone)
+
+    def _framed(self, sighting: Sighting) -> Sequence[bytes]:
+        self._size -= sighting.size
+        try:
+            parts = sighting.frame()
+        except (TypeError, struct.error):  # half a surrogate pair in a name, or more than 4 GiB
+            self.count(sighting.route, "not_observable:unwritable")
+            return ()
+        self._handed[sighting.route] += 1
+        return parts
 
     def count(self, route: str, term: str) -> None:
         """Counts a call that is not handed over under a term of the ledger."""
@@ -179,32 +227,51 @@ class Pipe:
                 self._tell()
                 await asyncio.sleep(1.0 if self._transport else 0.2)
         finally:
-            self._write()
-            self._tell()
             await self._close()
 
     async def _close(self) -> None:
+        if self._transport is None:
+            return
+        self._late, sent = False, asyncio.Event()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN):
+                self.after(sent.set, DRAIN)
+                await sent.wait()
+        for sighting in self._gathered:
+            self.count(sighting.route, "dropped")
+        self._tell()
         if self._transport:
             self._transport.close()  # what is still buffered goes out before the connection is lost
             with suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN):
-                    await self._gone.wait()
+                    await self._lost.wait()
 
     async def _connect(self) -> None:
         try:
-            transport, _ = await asyncio.get_running_loop().create_unix_connection(
-                lambda: _Lost(self._lost), self._path
-            )
+            transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: _End(self), self._path)
         except OSError:
-            return  # the observer is starting or being restarted; tried again shortly, drops are counted meanwhile
+            return  # the observer is starting or being restarted; tried again shortly, what fits waits meanwhile
         if not transport.is_closing():
-            self._gone.clear()
+            # Above nothing at all it says that the socket is full; as long as it does not, nothing is buffered in it.
+            transport.set_write_buffer_limits(0)
+            self._lost.clear()
             self._transport = transport
             self._told = -1
+            self._tell()
+            self._write()
 
-    def _lost(self) -> None:
-        self._transport = None
-        self._gone.set()
+    def full(self, full: bool) -> None:
+        """The socket takes no more, or has taken all that was written."""
+        self._full = full
+        if not full:
+            self._write()
+
+    def lost(self) -> None:
+        """The observer is gone, and with it what the socket had not taken."""
+        self._transport, self._full = None, False
+        self._gone = self._taken - len(self._gathered)
+        self._release(self._gone)
+        self._lost.set()
 
     def _tell(self) -> None:
         if self._transport and self._told != self._changes:
@@ -213,9 +280,17 @@ class Pipe:
             self._transport.write(Counts(self.worker, dict(self._handed), terms).frame())
 
 
-class _Lost(asyncio.Protocol):
-    def __init__(self, lost: Callable[[], None]) -> None:
-        self._on_lost = lost
+class _End(asyncio.Protocol):
+    """What the transport says of a connection of the pipe's."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+
+    def pause_writing(self) -> None:
+        self._pipe.full(True)
+
+    def resume_writing(self) -> None:
+        self._pipe.full(False)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._on_lost()
+        self._pipe.lost()

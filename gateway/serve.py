@@ -244,7 +244,7 @@ class Parent:
         argv = [sys.executable, "-m", "gateway.observing", "--control", "{control}", "--admin", str(admin.fileno()),
                 "--nice", str(loaded.config.observer.nice)]  # fmt: skip
         environment = {name: value for name, value in self._child_environment().items() if name not in loaded.withheld}
-        return Program("observer", argv, environment, signal.SIGKILL, [admin])
+        return Program("observer", argv, environment, signal.SIGTERM, [admin])
 
     def _worker_program(self, number: int, data: socket.socket) -> Program:
         name = f"worker-{number}"

@@ -56,8 +56,7 @@ class Amqp:
                 intakes.append(Intake(name, one, self._codecs[name], self._broker, gateway, self._forward))
             if one.tap:
                 taps.append(Tapped(name, one, one.tap, self._codecs[name], self._broker, gateway))
-        if self._forward:
-            self._forward.gateway = gateway
+        self._broker.gateway = gateway
         return AmqpSource(self._broker, self._settings.operations, intakes, taps, self._forward)
 
     async def probe(self) -> Sequence[str]:

@@ -13,6 +13,7 @@ from adapters.amqp.config import AmqpSettings
 from adapters.amqp.connection import Connection
 from adapters.amqp.link import Link, parameters
 from adapters.amqp.publisher import Letter, Publisher
+from gateway.contract import Gateway
 
 Prepare = Callable[[Connection], Awaitable[None]]
 
@@ -32,6 +33,8 @@ class Broker:
         self.writing_ready: list[Prepare] = []
         """The same of each that publishes, when it can publish."""
         self.folder = folder
+        self.gateway: Gateway | None = None
+        """Set where calls come from this broker."""
         self._links: tuple[Link, Link] | None = None
 
     @property
@@ -65,6 +68,13 @@ class Broker:
                 await asyncio.shield(self.publisher.send(letter))
         except TimeoutError:
             raise Lost(f"the broker did not confirm within {patience:g} s") from None
+
+    def handed_over(self, then: Callable[[], None]) -> None:
+        """Calls `then`, which acknowledges, once what is acknowledged has its record, as far as that is waited for."""
+        if self.gateway:
+            self.gateway.handed_over(then, self.settings.records_wait)
+        else:
+            then()
 
     async def lives(self, address: str) -> bool:
         """Whether somebody still reads a direct reply address. Raises Lost."""

@@ -149,6 +149,9 @@ class AmqpSettings(Settings):
     deliveries: int = Field(10, ge=5)
     """How often a message is delivered before it is put aside. A lost connection counts, too."""
     dedupe: Annotated[Dedupe, BeforeValidator(_dedupe)] = Dedupe()
+    records_wait: Duration = Field(0.0, ge=0)
+    """How long a request is not acknowledged for want of a record, where the observer is behind or away. So the queue
+    is worked off no faster than the observer takes; when it is over, nothing waits until that has caught up."""
     dead_letters: Queue | None = None
     """Our queue of what nobody can answer; by default `understudy.ADAPTER.dead`."""
     replies: Queue | None = None

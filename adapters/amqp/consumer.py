@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika
@@ -57,14 +57,17 @@ class Delivery:
 
 
 Take = Callable[[Delivery], None]
+HandedOver = Callable[[Callable[[], None]], None]
+"""Calls what acknowledges, once that may be done."""
 
 
 class Subscription:
     """One consumer on a channel of its own."""
 
-    def __init__(self, channel: Channel, take: Take) -> None:
+    def __init__(self, channel: Channel, take: Take, handed_over: HandedOver) -> None:
         self.channel = channel
         self._take = take
+        self._handed_over = handed_over
         self._tags = Unacknowledged()
         self._flushing = False
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -98,9 +101,12 @@ class Subscription:
             self.channel.raw.basic_reject(delivery.tag, requeue=False)
 
     def flush(self) -> None:
-        """Sends what is to be acknowledged."""
+        """Sends what is to be acknowledged, not before its records are safe."""
         self._flushing = False
         frames = self._tags.flush()
+        self._handed_over(lambda: self._send(frames))
+
+    def _send(self, frames: Sequence[tuple[int, bool]]) -> None:
         if self.open:
             for tag, multiple in frames:
                 self.channel.raw.basic_ack(tag, multiple)
@@ -113,8 +119,9 @@ class Subscription:
 class Consumer:
     """Keeps a subscription to one queue."""
 
-    def __init__(self, queue: str, prefetch: int, take: Take) -> None:
+    def __init__(self, queue: str, prefetch: int, take: Take, handed_over: HandedOver) -> None:
         self.queue = queue
+        self._handed_over = handed_over
         self._prefetch = prefetch
         self._take = take
         self._subscription: Subscription | None = None
@@ -162,7 +169,7 @@ class Consumer:
         channel = await opened(connection)
         try:
             await channel.ask(channel.raw.basic_qos, prefetch_count=self._prefetch)
-            subscription = Subscription(channel, self._take)
+            subscription = Subscription(channel, self._take, self._handed_over)
             self._tag = f"understudy-{random.getrandbits(48):012x}"
             await channel.ask(
                 channel.raw.basic_consume, queue=self.queue, on_message_callback=subscription.delivered,

@@ -26,7 +26,7 @@ from adapters.amqp.entry import Attempt
 from adapters.amqp.message import ROUTE, correlation, octets, passed_on, raw, remaining, traced
 from adapters.amqp.publisher import Letter, Refused, Returned
 from adapters.amqp.ticket import MOST, Elsewhere, Ticket, Tickets, shortened
-from gateway.contract import Call, Gateway, IncumbentTimeout, IncumbentUnreachable, NotKept, Raw
+from gateway.contract import Call, IncumbentTimeout, IncumbentUnreachable, NotKept, Raw
 
 REPLIES = 64
 """Replies that a worker process holds at once."""
@@ -50,8 +50,6 @@ class Forward:
         settings = broker.settings
         secret = (settings.secret or settings.password).get_secret_value().encode()
         self.queue = settings.replies or f"understudy.{broker.name}.replies"
-        self.gateway: Gateway | None = None
-        """Set where requests come from queues of ours."""
         self._broker = broker
         self._operations = operations
         self._to = {name: one.forward for name, one in operations.items() if one.forward}
@@ -63,9 +61,9 @@ class Forward:
         self._looking: set[asyncio.Task[None]] = set()
         self.own_queue = f"{self.queue}.{self._instance}"
         """Where replies are handed to that other processes have read."""
-        self._own = Consumer(self.own_queue, REPLIES, self._came)
+        self._own = Consumer(self.own_queue, REPLIES, self._came, broker.handed_over)
         queues = {self.queue} | {one.replies for one in self._to.values() if one.replies}
-        self._shared = [Consumer(queue, REPLIES, self._came) for queue in sorted(queues)]
+        self._shared = [Consumer(queue, REPLIES, self._came, broker.handed_over) for queue in sorted(queues)]
         broker.writing_ready.append(self._prepare)
 
     @property
@@ -120,11 +118,11 @@ class Forward:
         written = self._tickets.written(ticket)
         if len(written) <= MOST:
             return written
-        if self.gateway is None:
+        if (gateway := self._broker.gateway) is None:
             raise NotKept("there is no store")
         name = os.urandom(16)
         fields = [ticket.instance, token, operation, ticket.reply_to.hex(), ticket.correlation.hex()]
-        await self.gateway.keep(f"amqp/{self._broker.name}/ticket", {name: json.dumps(fields).encode()}, KEPT)
+        await gateway.keep(f"amqp/{self._broker.name}/ticket", {name: json.dumps(fields).encode()}, KEPT)
         return self._tickets.elsewhere(name)
 
     def _request(self, call: Call, attempt: Attempt | None, named: bytes) -> Letter:
@@ -193,9 +191,9 @@ class Forward:
 
     async def _look_up(self, reply: Delivery, found: Elsewhere) -> None:
         pause = 0.2
-        while self.gateway and reply.alive:
+        while (gateway := self._broker.gateway) and reply.alive:
             with suppress(NotKept):
-                kept = await self.gateway.kept(f"amqp/{self._broker.name}/ticket", [found.name])
+                kept = await gateway.kept(f"amqp/{self._broker.name}/ticket", [found.name])
                 if found.name not in kept:
                     return self._unknown(reply)
                 instance, token, operation, *rest = json.loads(kept[found.name])
@@ -288,5 +286,5 @@ class Forward:
             self._settle(reply, made, own=False)
 
     def _count(self, operation: str, event: str) -> None:
-        if self.gateway:
-            self.gateway.count(self._broker.name, operation, event)
+        if self._broker.gateway:
+            self._broker.gateway.count(self._broker.name, operation, event)

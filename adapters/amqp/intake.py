@@ -149,6 +149,7 @@ class Intake:
         for entry in ready:
             if entry.name in known and named(entry.delivery):
                 self._count("repeated")
+                self._gateway.repeated(self._attempt(entry), known[entry.name])
                 self._outgoing.reply(entry, known[entry.name], {BY: "candidate"})
         return [entry for entry in ready if entry.name not in known or not named(entry.delivery)]
 

@@ -32,7 +32,8 @@ class AmqpSource:
         self._taps = taps
         self._forward = forward
         self._consumers = [
-            Consumer(operations[one.operation].queue or "", broker.settings.prefetch, one.take) for one in intakes
+            Consumer(operations[one.operation].queue or "", broker.settings.prefetch, one.take, broker.handed_over)
+            for one in intakes
         ]
         broker.reading_ready.append(self._prepare)
 
@@ -73,7 +74,10 @@ class AmqpSource:
             await self._forward.stop()
         while any(intake.busy for intake in self._intakes) or any(tap.busy for tap in self._taps):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # it ends with whichever confirm is the last: nothing sets one event for that
-        await asyncio.sleep(0)  # the last acknowledgements are written at the end of a tick
+        await asyncio.sleep(0)  # the last acknowledgements are given at the end of a tick
+        handed_over = asyncio.Event()
+        self._broker.handed_over(handed_over.set)
+        await handed_over.wait()
         await self._broker.close()
 
     async def _prepare(self, connection: Connection) -> None:

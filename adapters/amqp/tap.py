@@ -53,7 +53,7 @@ class Tapped:
         self._gateway = gateway
         self._pending: list[tuple[Call, Relayed | None, Delivery]] = []
         self._task: asyncio.Task[None] | None = None
-        self._consumer = Consumer(self.queue, broker.settings.prefetch, self._came)
+        self._consumer = Consumer(self.queue, broker.settings.prefetch, self._came, broker.handed_over)
 
     @property
     def busy(self) -> bool:

@@ -23,7 +23,9 @@ CALLS = 1000
 
 
 def test_kill_9_of_the_observer_changes_no_answer_in_shadow(gateway: Served, expected: Sequence[str]) -> None:
-    """Given load in shadow, when the observer is killed, then callers get legacy's bytes, and all is booked."""
+    """Given load in shadow, when the observer is killed, then callers get legacy's bytes, and all is booked.
+
+    What it had read may be lost; what comes while there is none waits for the next one."""
     before = gateway.ledger()
     load = under_way(gateway.load(CALLS), CALLS)
     with gateway.unattended():
@@ -33,7 +35,7 @@ def test_kill_9_of_the_observer_changes_no_answer_in_shadow(gateway: Served, exp
         unbroken(gateway.load(64).done(), expected)
     gateway.restarted("observer", old)
     ledger = gateway.settled(before, CALLS + 64)
-    assert ledger["dropped"] > 0, ledger
+    assert ledger["lost"] <= CALLS and not ledger["dropped"], ledger
     warm_up(gateway)
 
 

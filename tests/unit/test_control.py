@@ -75,3 +75,10 @@ def test_a_parent_that_is_gone_is_no_error() -> None:
     with theirs:
         ours.close()
         report(theirs, serving="v1")
+
+
+def test_a_socket_that_was_closed_when_the_orders_ended_is_no_error() -> None:
+    ours, theirs = socket.socketpair()
+    ours.close()
+    theirs.close()
+    report(theirs)

@@ -1,13 +1,18 @@
 """Frames of the pipe, and the worker's end of it: bounded, never waited for, every call counted."""
 
 import asyncio
+import signal
+import socket
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,15 +121,102 @@ def test_the_first_frame_of_a_connection_names_the_worker() -> None:
     asyncio.run(case())
 
 
-def test_without_an_observer_every_sighting_is_counted_as_dropped_and_told_later() -> None:
+def test_what_is_handed_over_before_there_is_an_observer_waits_for_it_as_far_as_it_fits() -> None:
     async def case() -> None:
-        async with piped(listening=False) as (pipe, seen, path):
+        async with piped(limit=5 * SIGHTING.size, listening=False) as (pipe, seen, path):
             for _ in range(7):
                 pipe.hand(SIGHTING)
             pipe.count("loan", "sampled_out")
             server = await asyncio.get_running_loop().create_unix_server(seen.feed, path)
-            await until(lambda: bool(seen.counts))
-            assert seen.counts == [Counts("worker.1", {}, {"loan": {"dropped": 7, "sampled_out": 1}})]
+            await until(lambda: len(seen.sightings) == 6)
+            assert seen.counts[0] == Counts("worker.1", {}, {"loan": {"dropped": 1, "sampled_out": 1}})
+            server.close()
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_what_waits_for_what_was_handed_over_waits_until_the_observer_has_it_or_its_time_is_over(
+    listening: bool,
+) -> None:
+    """The observer stands still, with its socket full, or is not there: nothing is let go before, and all in order."""
+
+    async def case() -> None:
+        gone: list[int] = []
+        async with piped(limit=1 << 30, listening=listening) as (pipe, seen, path):
+            seen.full = True
+            for number in range(50):
+                pipe.hand(replace(SIGHTING, request=Raw(bytes(100_000))))
+                pipe.after(partial(gone.append, number), 3600)
+            await asyncio.sleep(0.02)
+            assert len(gone) < 50
+            seen.full = False
+            for feed in seen.feeds:
+                feed.resume()
+            server = None if listening else await asyncio.get_running_loop().create_unix_server(seen.feed, path)
+            await until(lambda: len(gone) == 50)
+            assert gone == list(range(50))
+            await until(lambda: len(seen.sightings) == 50)
+            if server:
+                server.close()
+
+    asyncio.run(case())
+
+
+def test_whose_time_is_over_goes_and_then_nobody_waits_until_the_observer_has_caught_up() -> None:
+    async def case() -> None:
+        gone: list[int] = []
+        async with piped(listening=False) as (pipe, seen, path):
+            pipe.hand(SIGHTING)
+            pipe.after(partial(gone.append, 1), 0.01)
+            pipe.after(partial(gone.append, 2), 3600)
+            assert not gone
+            await until(lambda: bool(gone))
+            pipe.hand(SIGHTING)
+            pipe.after(partial(gone.append, 3), 3600)
+            assert gone == [1, 2, 3]
+            server = await asyncio.get_running_loop().create_unix_server(seen.feed, path)
+            await until(lambda: len(seen.sightings) == 2)
+            seen.full = True
+            pipe.hand(replace(SIGHTING, request=Raw(bytes(1_000_000))))
+            pipe.after(partial(gone.append, 4), 3600)
+            assert gone == [1, 2, 3]
+            seen.full = False
+            for feed in seen.feeds:
+                feed.resume()
+            await until(lambda: gone == [1, 2, 3, 4])
+            server.close()
+
+    asyncio.run(case())
+
+
+def test_what_was_written_is_read_though_the_worker_is_killed(tmp_path: Path) -> None:
+    """kill -9 of a process right after it was told that all is handed over, while the observer has read nothing."""
+    program = """
+import asyncio, os, signal, sys
+from gateway.pipe import Pipe
+from tests.unit.test_pipe import SIGHTING
+
+async def main():
+    pipe = Pipe("worker.1", sys.argv[1], 1 << 20)
+    keeping = asyncio.create_task(pipe.keep())
+    for _ in range(60):
+        pipe.hand(SIGHTING)
+    pipe.after(lambda: os.kill(os.getpid(), signal.SIGKILL), 60)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+    async def case() -> None:
+        seen, path = Seen(), str(tmp_path / "observer.sock")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, path)
+            assert await process.wait() == -signal.SIGKILL
+            server = await asyncio.get_running_loop().create_unix_server(seen.feed, sock=listener)
+            await until(lambda: len(seen.sightings) == 60)
             server.close()
 
     asyncio.run(case())
@@ -185,6 +277,7 @@ def test_a_new_observer_is_told_everything_since_the_start() -> None:
             await until(lambda: not pipe.connected)
             pipe.hand(SIGHTING)
             await until(lambda: len(seen.counts) > before and pipe.connected)
-            assert seen.counts[-1] == Counts("worker.1", {"loan": 1}, {"loan": {"dropped": 1}})
+            assert seen.counts[before] == Counts("worker.1", {"loan": 1}, {})
+            await until(lambda: len(seen.sightings) == 2)
 
     asyncio.run(case())

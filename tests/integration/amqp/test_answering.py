@@ -116,7 +116,8 @@ def test_a_request_that_comes_twice_gets_the_same_answer_and_one_record(case: Ca
     caller.settle(0.5)
     assert len(caller.replies["same"]) == 4
     assert len({one.body for one in caller.replies["same"][:3]}) == 1
-    until(lambda: gateway.ledger().get("sampled_out") == 2, "two records")
+    until(lambda: gateway.ledger().get("sampled_out") == 4, "all of them in the ledger")
+    assert gateway.ledger()["duplicate"] == 2
     assert gateway.events()["repeated"] == 2
 
 

@@ -98,6 +98,12 @@ class Forwarding:
         assert source == "loans"
         self.counted.append((operation, reason))
 
+    def repeated(self, call: Call, raw: Raw) -> None:
+        raise AssertionError("nothing comes again over HTTP")
+
+    def handed_over(self, then: Callable[[], None], patience: float) -> None:
+        raise AssertionError("nothing is acknowledged over HTTP")
+
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         raise AssertionError("nobody is asked for a token")
 
