@@ -207,6 +207,10 @@ def _unguarded(route: Route, plain: frozenset[str]) -> list[str]:
         f"decisions.{name}: {unknown('answer field', name, answers)}" for name in guard.decisions if name not in answers
     ]
     wrong += [
+        f"decisions.{name}: records do not keep {name!r} as it is, so nothing can be told; see records.fields"
+        for name in guard.decisions if name in answers and name not in plain
+    ]  # fmt: skip
+    wrong += [
         f"segments.{name}: {unknown('segment', name, route.segments)}"
         for name in guard.segments if name.partition(":")[0] not in route.segments
     ]  # fmt: skip

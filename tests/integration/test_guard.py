@@ -152,14 +152,34 @@ def test_a_plan_waits_while_inputs_are_spread_otherwise_than_in_training(
     asyncio.run(case())
 
 
-def test_a_guard_of_drift_needs_a_field_that_records_keep(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("guard", "fields", "problem"),
+    [
+        ("drift: 0.25", "amount: hash", "drift: records keep no field of the requests as it is"),
+        ("decisions: {score: 0.1}", "amount: keep, score: hash", "decisions.score: records do not keep 'score' as it"),
+        ("decisions: {score: 0.1}", "amount: keep", "decisions.score: records do not keep 'score' as it is"),
+    ],
+)
+def test_a_guard_of_drift_or_decisions_needs_a_field_that_records_keep(
+    guard: str, fields: str, problem: str, tmp_path: Path
+) -> None:
     async def case() -> None:
-        text = config("shadow", model="with_a_card", more="guard: {drift: 0.25}").replace("amount: keep, ", "")
-        async with running(text, tmp_path):
+        text = config("shadow", model="with_a_card", more=f"guard: {{{guard}}}")
+        assert "amount: keep" in text
+        async with running(text.replace("amount: keep", fields), tmp_path):
             raise AssertionError("it was served")
 
-    with pytest.raises(ConfigError, match=r"routes.loan.guard.drift: records keep no field of the requests as it is"):
+    with pytest.raises(ConfigError, match=rf"^understudy.yaml line \d+: routes.loan.guard.{problem}"):
         asyncio.run(case())
+
+
+def test_a_guard_of_decisions_is_served_where_records_keep_the_field(tmp_path: Path) -> None:
+    async def case() -> None:
+        text = config("shadow", more="guard: {decisions: {score: 0.1}}")
+        async with running(text.replace("amount: keep", "score: keep"), tmp_path):
+            pass
+
+    asyncio.run(case())
 
 
 def test_a_route_goes_up_its_plan_and_back_a_step_after_a_hold(tmp_path: Path) -> None:
