@@ -18,7 +18,7 @@ import orjson
 from gateway.contract import Raw
 
 LENGTHS = struct.Struct("!IIII")
-LINGER = 0.005
+LINGER = 0.02
 """Seconds that frames are gathered for one write: so encoding them is no part of an answer's time, and the observer is
 not woken for each, on a processor that callers need."""
 REST = 1024
