@@ -1,6 +1,6 @@
 """One table's poller: finds rows, has them answered, writes the answers; or only watches while the batch answers.
 
-The database is spoken to in a thread of its own, so the event loop never waits for it. A row is claimed before it is
+The database is spoken to in threads, so the event loop never waits for it. A row is claimed before it is
 answered and answered before it is done with: whoever is killed loses nothing, and nobody's row is answered twice.
 """
 
@@ -49,7 +49,11 @@ class Poller:
         self._engine = engine
         self._calls = calls
         self._say = say
-        self._thread = ThreadPoolExecutor(1, f"{name}/{operation}")
+        # While one batch is answered the next is claimed; SQLite has one writer at a time.
+        self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 2, f"{name}/{operation}")
+        self._scoring = asyncio.Lock()
+        self._under_way: asyncio.Task[int] | None = None
+        """The batch that is being answered while the next is claimed."""
         self._pace = Pace(settings.poll, settings.budget.rows)
         self._leader = Leader(f"{name}/{operation}")
         self._schedule = Schedule(self._table.batch, self._table.claim.lease)
@@ -59,6 +63,7 @@ class Poller:
         self._answered: Hindsight | None = None
         self._reviewed = 0.0
         self._quiet = True
+        self._problem = ""
         self._ahead: Sequence[Seen] | None = None
         """What was seen to wait when the last row was answered, a moment ago."""
         self._released = utc()
@@ -67,30 +72,36 @@ class Poller:
         """Polls until `stop`, then returns with nothing in flight. What the database refuses is tried again, ever
         more seldom, for as long as it takes."""
         listener = asyncio.create_task(listening(self._engine, self._settings.poll.listen, self._pace.arrived, stop))
-        problem = ""
         try:
             while not stop.is_set():
-                found = 0
                 self._pace.arrived.clear()
-                try:
-                    found = await self._round(gateway)
-                    problem = ""
-                    self._pace.worked(found)
-                except (DatabaseDown, RowRefused, ConfigError) as error:
-                    self._pace.failed()
-                    gateway.count(self._name, self._operation, "down")
-                    if str(error) != problem:
-                        problem = str(error)
-                        self._say("database_down", f"{self._where}: {problem}")
+                found = await self._tried(gateway, self._round(gateway))
                 if await self._pace.pause(stop, found > 0):
                     self._ahead = None
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
-            self._thread.shutdown(wait=False)
+            if self._under_way:
+                await self._tried(gateway, self._under_way)
+            self._threads.shutdown(wait=False)
+
+    async def _tried(self, gateway: Gateway, work: Awaitable[int]) -> int:
+        """How many rows it had to do with; none where the database refuses it, which is told once."""
+        found = 0
+        try:
+            found = await work
+            self._problem = ""
+            self._pace.worked(found)
+        except (DatabaseDown, RowRefused, ConfigError) as error:
+            self._pace.failed()
+            gateway.count(self._name, self._operation, "down")
+            if str(error) != self._problem:
+                self._problem = str(error)
+                self._say("database_down", f"{self._where}: {self._problem}")
+        return found
 
     async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _round(self, gateway: Gateway) -> int:
         """One look, and what follows from it; returns how many rows it had to do with."""
@@ -187,7 +198,12 @@ class Poller:
                 return 0
         taken = await self._run(lambda: desk.claim(self._table.size))
         self._quiet = len(taken.rows) <= 1
-        return await self._answer(gateway, desk, taken)
+        before, self._under_way = self._under_way, asyncio.create_task(self._answer(gateway, desk, taken))
+        done = await before if before else 1
+        if len(taken.rows) == self._table.size and self._table.batch is None:
+            return len(taken.rows) if done else 0  # there may be more, to be claimed meanwhile
+        last, self._under_way = self._under_way, None
+        return await last
 
     async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen, look: int) -> int:
         """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one,
@@ -214,7 +230,8 @@ class Poller:
             return 0
         renewing = asyncio.create_task(self._renew(desk, taken.token))
         try:
-            ended = await self._ended(gateway, taken)
+            async with self._scoring:  # the model is asked for one batch after the other
+                ended = await self._ended(gateway, taken)
         finally:
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
