@@ -124,12 +124,14 @@ def test_kill_9_of_pollers_loses_and_doubles_no_answer(
             until(lambda: claimed(legacy) == 0, pollers.log())
     print(f"{total} rows, {kills} kills, {held} rows claimed just after each, {time.monotonic() - begun:.0f} s;"
           f" {application.updates} updates and {application.late} late commits of the application,"
-          f" {len(sampler.seen)} seen waiting for us in {sampler.looks} looks")  # fmt: skip
+          f" {len(sampler.seen)} statements seen waiting for us in {sampler.looks} looks, {len(sampler.idle)} of them"
+          " while we were between two statements")  # fmt: skip
     assert application.failures == []
     assert wrongs(legacy) == {}
     assert max(held) > 0, "a kill must have left claims behind"
     assert application.updates > 10
     assert sampler.held() == []
+    assert len(sampler.seen) <= application.updates / 20, "one update of 20 at most, as if by chance"
 
 
 @pytest.mark.parametrize("claim", [{}, {"columns": COLUMNS}], ids=["side table", "columns"])
