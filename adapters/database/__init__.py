@@ -18,7 +18,7 @@ from adapters.database.asking import Asked
 from adapters.database.calls import Calls
 from adapters.database.config import DatabaseSettings, TableSettings
 from adapters.database.desk import Desk
-from adapters.database.engine import connect
+from adapters.database.engine import DatabaseDown, connect
 from adapters.database.history import History
 from adapters.database.outgoing import Estate
 from adapters.database.poller import Poller, together
@@ -26,7 +26,7 @@ from adapters.database.probe import problems
 from adapters.database.rows import RowCodec
 from adapters.database.starting import started
 from adapters.formats import build
-from gateway.contract import ConfigError, DeadLetter, Gateway, Incumbent, Past, Stage, Unfinished
+from gateway.contract import About, ConfigError, DeadLetter, Erased, Gateway, Incumbent, Past, Stage, Unfinished
 from gateway.settings import Settings
 
 log = structlog.get_logger()
@@ -111,6 +111,15 @@ class Database:
             names = ", ".join(sorted(missing))
             raise Unfinished(f"{names}: given up by nobody, or locked by somebody at the moment; the others wait again")
         return done
+
+    async def erase(self, about: About) -> Erased:
+        """Removes a person's claims from the side tables; see gateway.contract.Erases. Raises Unfinished."""
+        try:
+            parts = [await asyncio.to_thread(one.erase, self._codecs[name], about)
+                     for name, one in zip(self._settings.tables, await self._estates(), strict=True)]  # fmt: skip
+        except DatabaseDown as error:
+            raise Unfinished(f"the side tables cannot all be looked into: {error}") from error
+        return Erased([one for part in parts for one in part.removed], [one for part in parts for one in part.left])
 
     async def past(self, operation: str, where: Sequence[str], after: str, limit: int) -> Sequence[Past]:
         """Answered rows, each as the call it was; see gateway.contract.Remembers."""

@@ -14,10 +14,11 @@ from adapters.database.config import TableSettings, side_table
 from adapters.database.desk import Desk
 from adapters.database.dialect import among, now
 from adapters.database.engine import DatabaseDown, reading, writing
+from adapters.database.erasing import erased
 from adapters.database.layout import Key, side_name
-from adapters.database.rows import encode
+from adapters.database.rows import RowCodec, encode
 from adapters.database.side import SideTable
-from gateway.contract import DeadLetter, Unfinished
+from gateway.contract import About, DeadLetter, Erased, Unfinished
 
 LOOK = 0.2
 """Seconds between two looks at what is under way."""
@@ -119,6 +120,13 @@ class Estate:
                 some = among(side.key, keys[at : at + 500], self.desk.layout.dialect)
                 connection.execute(delete(side.table).where(some))
         return [self._name(key) for key in keys]
+
+    def erase(self, codec: RowCodec, about: About) -> Erased:
+        """Removes a person's claims; in columns of the row there is nothing but a token. Raises DatabaseDown."""
+        schema, name = side_name(self._settings)
+        if self._settings.claim.columns or not inspect(self._engine).has_table(name, schema=schema):
+            return Erased(())
+        return erased(self._operation, self.desk, self._side(), codec, about)
 
     def _side(self) -> SideTable:
         claims = self.desk.ready()

@@ -11,10 +11,10 @@ from adapters.database.desk import Desk
 from adapters.database.endings import Endings
 from adapters.database.side import SideTable
 from adapters.database.work import Ended
-from gateway.contract import Unfinished
+from gateway.contract import Payload, Unfinished
 from tests.inprocess import running
 from tests.integration.database.configured import STATUS, adapter, config, settings
-from tests.integration.database.legacy_tables import Legacy
+from tests.integration.database.legacy_tables import Legacy, loans
 
 CLAIMED = {"status": {**STATUS["status"], "claimed": "MODEL"}}
 
@@ -78,3 +78,31 @@ def test_a_lease_that_has_ended_is_taken_over_and_its_writer_changes_nothing(leg
     assert Endings(one).answer(first, Ended({row.key: {"decision": "R"} for row in first.rows})) == (0, [])
     assert Endings(two).answer(second, Ended({row.key: {"decision": "A"} for row in second.rows})) == (3, [])
     assert {row["decision"] for row in legacy.rows()} == {"A"} and legacy.side() == []
+
+
+def test_a_persons_claims_are_erased_unless_they_would_come_again(legacy: Legacy, tmp_path: Path) -> None:
+    """One row a person: answered, given up, gone, waiting; and somebody else's."""
+    typed = settings(legacy, batch={"coexists": "view"}, claim={"attempts": 1})
+    legacy.claims(typed)
+    legacy.apply(range(1, 5), branch="hers")
+    legacy.apply(range(5, 1205))
+    desk = Desk("here", typed.tables["Score"], legacy.engine, None)
+    taken = desk.claim_these([(n,) for n in range(1, 1205)])
+    answers = {row.key: {"decision": "A"} for row in taken.rows if row.key not in ((2,), (4,))}
+    Endings(desk).answer(taken, Ended(answers, failed={(2,): "bad"}))
+    with legacy.engine.begin() as connection:
+        connection.execute(loans.delete().where(loans.c.id == 3))
+
+    def about(operation: str, row: Payload) -> tuple[int, int]:
+        return int(str(row["branch"]).strip() == "hers"), 1
+
+    async def case() -> None:
+        bank = Database("bank", typed, tmp_path)
+        erased = await bank.erase(about)
+        assert erased.removed == ["Score: 1 claims removed from understudy_loans"]
+        assert [one.partition(" rows ")[0] for one in erased.left] == ["Score: 2", "Score: 1"]
+        assert (await bank.erase(about)).removed == ["Score: 0 claims removed from understudy_loans"]
+        await bank.close()
+
+    asyncio.run(case())
+    assert [row["id"] for row in legacy.side()] == list(range(2, 1205))
