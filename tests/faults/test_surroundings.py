@@ -1,6 +1,7 @@
 """Under load its surroundings change or fail: the configuration, the store, the legacy service, who answers."""
 
 import os
+import resource
 import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -106,6 +107,9 @@ def test_what_needs_a_restart_is_announced_until_it_is_taken_back(plain: Served)
 
 # The store
 
+ROOM = 65_536
+"""Bytes to which a file may grow while the disk is full: enough for the log, too few for the store."""
+
 
 def test_callers_notice_nothing_of_a_store_that_goes_away(plain: Served, expected: Sequence[str]) -> None:
     before = plain.ledger()
@@ -117,6 +121,21 @@ def test_callers_notice_nothing_of_a_store_that_goes_away(plain: Served, expecte
     away.rename(database)
     assert plain.settled(before, 600)["compared"] == 600
     until(lambda: plain.get("/readyz", "admin")[0] == 200, "the observer to be well")
+
+
+def test_callers_notice_nothing_of_a_disk_that_is_full(tmp_path: Path, expected: Sequence[str]) -> None:
+    """No file may grow, as on a full disk: what was seen is kept in memory, and written once there is room."""
+    with served(tmp_path) as gateway:
+        before = gateway.ledger()
+        for pid in gateway.family():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+        unbroken(gateway.load(600).done(), expected)
+        until(lambda: gateway.get("/readyz", "admin")[0] == 503, "the observer to say so")
+        assert b"store" in gateway.get("/readyz", "admin")[1] and gateway.logged("store_down")
+        for pid in gateway.family():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        until(lambda: gateway.get("/readyz", "admin")[0] == 200, "the observer to be well")
+        assert gateway.settled(before, 600)["compared"] == 600
 
 
 def test_callers_notice_nothing_of_a_postgresql_that_hangs(tmp_path: Path, expected: Sequence[str]) -> None:
