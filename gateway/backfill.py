@@ -15,8 +15,9 @@ from functools import partial
 from sqlalchemy import Engine
 
 from gateway.books import Books
+from gateway.capabilities import Past, Remembers
 from gateway.config import Config
-from gateway.contract import By, ConfigError, Past, Remembers, Stage
+from gateway.contract import By, ConfigError, Stage
 from gateway.observer import Observer
 from gateway.pipe import Counts
 from gateway.recorder import Recorder

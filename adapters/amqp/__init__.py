@@ -17,7 +17,8 @@ from adapters.amqp.forward import Forward
 from adapters.amqp.intake import Intake
 from adapters.amqp.source import AmqpSource
 from adapters.amqp.tap import Beside, Tapped
-from gateway.contract import About, DeadLetter, Erased, Front, Gateway, Incumbent, Source, Stage
+from gateway.capabilities import About, DeadLetter, Erased
+from gateway.contract import Front, Gateway, Incumbent, Source, Stage
 from gateway.settings import Settings
 
 

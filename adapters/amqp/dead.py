@@ -14,7 +14,8 @@ from adapters.amqp.codec import Codec
 from adapters.amqp.consumer import Delivery
 from adapters.amqp.message import deaths, described, media, passed_on
 from adapters.amqp.publisher import Letter, Refused, Returned
-from gateway.contract import About, DeadLetter, Erased, Raw, Undecodable, Unfinished
+from gateway.capabilities import About, DeadLetter, Erased
+from gateway.contract import Raw, Undecodable, Unfinished
 
 ID, REASON, SINCE, OPERATION = "x-understudy-id", "x-understudy-reason", "x-understudy-since", "x-understudy-operation"
 QUEUE, CAME = "x-understudy-queue", "x-understudy-came"

@@ -26,7 +26,8 @@ from adapters.database.probe import problems
 from adapters.database.rows import RowCodec
 from adapters.database.starting import started
 from adapters.formats import build
-from gateway.contract import About, ConfigError, DeadLetter, Erased, Gateway, Incumbent, Past, Stage, Unfinished
+from gateway.capabilities import About, DeadLetter, Erased, Past
+from gateway.contract import ConfigError, Gateway, Incumbent, Stage, Unfinished
 from gateway.settings import Settings
 
 log = structlog.get_logger()
@@ -95,17 +96,17 @@ class Database:
         return []
 
     async def leave(self, patience: float) -> Sequence[str]:
-        """Gives back every row that is claimed and drops the side tables; see gateway.contract.Leaves."""
+        """Gives back every row that is claimed and drops the side tables; see gateway.capabilities.Leaves."""
         return [await asyncio.to_thread(estate.leave, patience) for estate in await self._estates()]
 
     async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
-        """The rows that were given up, the oldest first; see gateway.contract.Buries."""
+        """The rows that were given up, the oldest first; see gateway.capabilities.Buries."""
         found = [await asyncio.to_thread(estate.dead, limit) for estate in await self._estates()]
         letters = sorted(chain.from_iterable(some for _, some in found), key=lambda one: one.since)
         return sum(count for count, _ in found), letters[:limit]
 
     async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
-        """Has rows that were given up tried again; see gateway.contract.Buries. Raises Unfinished."""
+        """Has rows that were given up tried again; see gateway.capabilities.Buries. Raises Unfinished."""
         done = [id for estate in await self._estates() for id in await asyncio.to_thread(estate.resubmit, ids)]
         if missing := set(ids or ()) - set(done):
             names = ", ".join(sorted(missing))
@@ -113,7 +114,7 @@ class Database:
         return done
 
     async def erase(self, about: About) -> Erased:
-        """Removes a person's claims from the side tables; see gateway.contract.Erases. Raises Unfinished."""
+        """Removes a person's claims from the side tables; see gateway.capabilities.Erases. Raises Unfinished."""
         try:
             parts = [await asyncio.to_thread(one.erase, self._codecs[name], about)
                      for name, one in zip(self._settings.tables, await self._estates(), strict=True)]  # fmt: skip
@@ -122,7 +123,7 @@ class Database:
         return Erased([one for part in parts for one in part.removed], [one for part in parts for one in part.left])
 
     async def past(self, operation: str, where: Sequence[str], after: str, limit: int) -> Sequence[Past]:
-        """Answered rows, each as the call it was; see gateway.contract.Remembers."""
+        """Answered rows, each as the call it was; see gateway.capabilities.Remembers."""
         return await asyncio.to_thread(self._history(operation).page, where, after, limit)
 
     async def past_count(self, operation: str, where: Sequence[str]) -> int:

@@ -11,7 +11,8 @@ from adapters.database.find import beyond
 from adapters.database.layout import Key
 from adapters.database.rows import RowCodec, RowRaw
 from adapters.database.side import SideTable
-from gateway.contract import About, Erased, Undecodable
+from gateway.capabilities import About, Erased
+from gateway.contract import Undecodable
 
 PAGE = 500
 

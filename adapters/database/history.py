@@ -14,7 +14,8 @@ from adapters.database.engine import reading
 from adapters.database.find import beyond
 from adapters.database.layout import Missing
 from adapters.database.work import Seen
-from gateway.contract import Call, ConfigError, Past, Relayed
+from gateway.capabilities import Past
+from gateway.contract import Call, ConfigError, Relayed
 
 _CONDITION = re.compile(r"(?P<column>[^<>=!\s]+)\s*(?P<sign><=|>=|!=|=|<|>)\s*(?P<value>.*)", re.DOTALL)
 

@@ -18,7 +18,8 @@ from adapters.database.erasing import erased
 from adapters.database.layout import Key, side_name
 from adapters.database.rows import RowCodec, encode
 from adapters.database.side import SideTable
-from gateway.contract import About, DeadLetter, Erased, Unfinished
+from gateway.capabilities import About, DeadLetter, Erased
+from gateway.contract import Unfinished
 
 LOOK = 0.2
 """Seconds between two looks at what is under way."""

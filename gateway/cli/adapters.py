@@ -11,11 +11,12 @@ from typing import Protocol, TypeVar, cast
 import structlog
 
 from gateway import assembly
+from gateway.capabilities import Buries, DeadLetter, Leaves
 from gateway.cli import console
 from gateway.cli.running import running
 from gateway.complaints import nearest
 from gateway.config import load
-from gateway.contract import Adapter, Buries, ConfigError, DeadLetter, Leaves, Unfinished
+from gateway.contract import Adapter, ConfigError, Unfinished
 
 Asked = TypeVar("Asked")
 LISTED = 20

@@ -11,11 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway import assembly
 from gateway.backfill import PAGE, Backfill, found, observing
+from gateway.capabilities import Remembers
 from gateway.cli import console
 from gateway.cli.standing import route_of
 from gateway.cli.trial import connected, kind_of
 from gateway.config import Loaded, load
-from gateway.contract import Adapter, ConfigError, Remembers, Undecodable, Unmappable
+from gateway.contract import Adapter, ConfigError, Undecodable, Unmappable
 from gateway.link import Link
 from gateway.store.engine import connect
 from gateway.table import Bound, Table, compile_table, misfits

@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import Engine
 
 from gateway import assembly
+from gateway.capabilities import Buries, Erased, Erases, Leaves
 from gateway.cli import console
 from gateway.cli.audit import noted
 from gateway.cli.standing import route_of
 from gateway.config import Loaded, load
-from gateway.contract import Buries, ConfigError, Erased, Erases, Leaves, Payload, Unmappable
+from gateway.contract import ConfigError, Payload, Unmappable
 from gateway.keeping import keyring
 from gateway.mapping import RouteMapping, compile_route, read_key
 from gateway.seal import Keyring, Unopened, place

@@ -11,8 +11,8 @@ import pytest
 
 from adapters.amqp.screening import Screening
 from gateway import assembly
+from gateway.capabilities import Buries, DeadLetter, Erased, Erases
 from gateway.config import parse
-from gateway.contract import Buries, DeadLetter, Erased, Erases
 from tests.integration.amqp.conftest import Case
 from tests.integration.amqp.rig import channel, depth, until
 

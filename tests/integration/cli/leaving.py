@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from adapters.memory import Memory, MemorySettings
-from gateway.contract import About, DeadLetter, Erased, Unfinished
+from gateway.capabilities import About, DeadLetter, Erased
+from gateway.contract import Unfinished
 
 
 class Leaving(Memory):
