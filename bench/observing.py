@@ -11,18 +11,12 @@ call is undecided.
 
 import json
 import statistics
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bench import rig
 from bench.figures import Round, ratio, result
-from bench.load import Generator, Order
-from gateway.edit import Path as Place
-from gateway.edit import Value
-from models.credit.train import train
+from bench.staged import Staged, staged
 
 AREA = "observing"
 CASE = "the loan message, a sixth of off's peak"
@@ -34,64 +28,45 @@ OBSERVER, WORKER = "observer", "worker-0"
 
 @dataclass(slots=True)
 class Bench:
-    """One running gateway and what was measured of it."""
+    """What was measured of one running gateway."""
 
-    served: rig.Served
-    generator: Generator
+    gateway: Staged
     seconds: float
-    sent: int = 0
     rounds: dict[str, list[Round]] = field(default_factory=dict)
-
-    def warm(self) -> None:
-        """Returns when the model answers in the shadow."""
-        self.served.stage("shadow")
-        rig.until(self._compares, "comparing the first call")
-        self.served.drained(self.sent)
 
     def peak(self) -> float:
         """Calls a second in stage off."""
-        self.served.stage("off")
+        self.gateway.served.stage("off")
         return self._send(0.0).outcome.throughput
 
     def compare(self, rate: float) -> None:
         """One round in each stage."""
+        served = self.gateway.served
         for stage in ("off", "shadow"):
-            self.served.stage(stage)
-            before = self.served.ledger().get("compared", 0)
+            served.stage(stage)
+            before = served.ledger().get("compared", 0)
             one = self._send(rate)
-            compared = self.served.ledger().get("compared", 0) - before
+            compared = served.ledger().get("compared", 0) - before
             expected = one.outcome.calls if stage == "shadow" else 0
-            assert compared == expected, f"{compared} of {expected} calls were compared: {self.served.ledger()}"
+            assert compared == expected, f"{compared} of {expected} calls were compared: {served.ledger()}"
             self.rounds.setdefault(stage, []).append(one)
 
-    def _compares(self) -> bool:
-        self._send(20.0, 0.5)
-        return self.served.ledger().get("compared", 0) > 0
-
-    def _send(self, rate: float, seconds: float | None = None) -> Round:
+    def _send(self, rate: float) -> Round:
+        """CPU is that up to the last verdict, not the last answer."""
         before = self._cpu()
-        outcome = self.generator.run(Order(self.served.port, rig.PATH, CONNECTIONS, seconds or self.seconds, rate))
-        assert not outcome.errors, outcome.statuses
-        self.sent += outcome.calls
-        self.served.drained(self.sent)
+        outcome = self.gateway.send(CONNECTIONS, self.seconds, rate).outcome
+        self.gateway.drained()
         after = self._cpu()
         return Round(outcome, {name: after[name] - before[name] for name in after})
 
     def _cpu(self) -> dict[str, float]:
-        return {name: rig.cpu(self.served.processes[name]) for name in (OBSERVER, WORKER)}
+        return {name: rig.cpu(self.gateway.served.processes[name]) for name in (OBSERVER, WORKER)}
 
 
 def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
     """{"results", "ratios"} of this area; trains a model; takes about two minutes."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
-        tag = train(folder / "bentoml")
-        generator = Generator(rig.messages(), folder)
-        stack.callback(generator.close)
-        environment = {"UNDERSTUDY_LEGACY": stack.enter_context(rig.incumbent(folder)), "UNDERSTUDY_MODEL": tag}
-        changes: dict[Place, Value] = {("models", "credit", "home"): "bentoml", ("routes", rig.ROUTE, "stage"): "off"}
-        bench = Bench(stack.enter_context(rig.served(folder, changes, environment)), generator, seconds)
-        bench.warm()
+    with staged({}) as gateway:
+        bench = Bench(gateway, seconds)
         rate = bench.peak() / 6
         for _ in range(rounds):
             bench.compare(rate)

@@ -11,19 +11,13 @@ Everything, the load included, shares the machine's processors, as it would not 
 import json
 import os
 import signal
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from bench import rig
 from bench.figures import Round, ratio, result
-from bench.load import Generator, Order
-from gateway.edit import Path as Place
-from gateway.edit import Value
-from models.credit.train import train
+from bench.staged import Staged, staged
 
 AREA = "shadow"
 ROUNDS = 6
@@ -49,47 +43,29 @@ class Watched:
 
 @dataclass(slots=True)
 class Bench:
-    """One running gateway and all that was measured through it."""
+    """All that was measured through one running gateway."""
 
-    served: rig.Served
-    generator: Generator
+    gateway: Staged
     seconds: float
-    sent: int = 0
     rounds: dict[tuple[str, str], list[Round]] = field(default_factory=dict)
     watched: dict[str, Watched] = field(default_factory=dict)
 
     def compare(self, case: str, *, drain: bool) -> None:
         """One round: both loads in stage off, then both in stage shadow, at off's own rate of this round."""
-        self.served.stage("off")
+        served = self.gateway.served
+        served.stage("off")
         peak = self._load(case + FULL, "off").outcome.throughput
         self._load(case + HALF, "off", peak / 2)
-        self.served.stage("shadow")
+        served.stage("shadow")
         for load, rate in ((HALF, peak / 2), (FULL, 0.0)):
-            before = self.served.ledger()
+            before = served.ledger()
             self._load(case + load, "shadow", rate)
             if drain:
-                self._watch(case + load, before, self.served.drained(self.sent))
-
-    def warm(self) -> None:
-        """Returns when the model answers in the shadow, and nothing is under way."""
-        self.served.stage("shadow")
-        rig.until(self._compares, "comparing the first call")
-        self.served.drained(self.sent)
-
-    def _compares(self) -> bool:
-        self._send(Order(self.served.port, rig.PATH, 1, 0.5, 20))
-        return self.served.ledger().get("compared", 0) > 0
+                self._watch(case + load, before, self.gateway.drained())
 
     def _load(self, case: str, stage: str, rate: float = 0.0) -> Round:
-        connections = OPEN_CONNECTIONS if rate else CONNECTIONS
-        one = self._send(Order(self.served.port, rig.PATH, connections, self.seconds, rate))
+        one = self.gateway.send(OPEN_CONNECTIONS if rate else CONNECTIONS, self.seconds, rate)
         self.rounds.setdefault((case, stage), []).append(one)
-        return one
-
-    def _send(self, order: Order) -> Round:
-        one = rig.measured(self.served.processes, self.generator, order)
-        assert not one.outcome.errors, one.outcome.statuses
-        self.sent += one.outcome.calls
         return one
 
     def _watch(self, case: str, before: Mapping[str, int], after: Mapping[str, int]) -> None:
@@ -101,25 +77,14 @@ class Bench:
 
 def run(rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
     """{"results", "ratios"} of this area; trains a model; takes about two minutes."""
-    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        folder = Path(name)
-        tag = train(folder / "bentoml")
-        generator = Generator(rig.messages(), folder)
-        stack.callback(generator.close)
-        environment = {"UNDERSTUDY_LEGACY": stack.enter_context(rig.incumbent(folder)), "UNDERSTUDY_MODEL": tag}
-        changes: dict[Place, Value] = {
-            ("models", "credit", "home"): "bentoml",
-            ("models", "credit", "hung_after"): "1h",  # what is stopped here is to stay so
-            ("routes", rig.ROUTE, "stage"): "off",
-        }
-        bench = Bench(stack.enter_context(rig.served(folder, changes, environment)), generator, seconds)
-        bench.warm()
+    with staged({("models", "credit", "hung_after"): "1h"}) as gateway:  # what is stopped here is to stay so
+        bench = Bench(gateway, seconds)
         for _ in range(rounds):
             bench.compare("", drain=True)
-        with _stopped(bench.served.processes["model credit"]):
+        with _stopped(gateway.served.processes["model credit"]):
             for _ in range(rounds):
                 bench.compare(STOPPED, drain=False)
-        bench.served.drained(bench.sent)
+        gateway.drained()
     return _figures(bench)
 
 
