@@ -138,9 +138,11 @@ def test_what_cannot_be_read_is_relayed_as_well(specimen: Specimen) -> None:
 
 
 @every
-@pytest.mark.parametrize(("mode", "error"), [("gone", IncumbentUnreachable), ("hangs", IncumbentTimeout)])
+@pytest.mark.parametrize(
+    ("mode", "error", "timeout"), [("gone", IncumbentUnreachable, 30), ("hangs", IncumbentTimeout, 1)]
+)
 def test_an_incumbent_that_fails_is_one_of_two_errors_and_is_never_asked_again(
-    specimen: Specimen, mode: str, error: type[Exception]
+    specimen: Specimen, mode: str, error: type[Exception], timeout: float
 ) -> None:
     async def case() -> None:
         async with specimen.incumbent(mode) as old:
@@ -148,7 +150,7 @@ def test_an_incumbent_that_fails_is_one_of_two_errors_and_is_never_asked_again(
             incumbent = adapter.incumbent()
             assert incumbent
             with pytest.raises(error):
-                await incumbent.call(specimen.call(), 0.2)
+                await incumbent.call(specimen.call(), timeout)
             assert old.count() == (0 if mode == "gone" else 1)
             await adapter.close()
 
