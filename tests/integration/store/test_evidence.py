@@ -83,3 +83,11 @@ def test_more_keys_than_one_statement_takes_parameters(engine: Engine, writer: W
     assert {(one.calls, one.disagreed) for one in found} == {(2, 1)}
     writer.flush(Batch())
     assert units(engine, 1) == found
+
+
+def test_a_batch_stays_as_it_is_for_it_may_be_written_again(writer: Writer) -> None:
+    """Given a key that is known already, when more of it is written, then the batch still says only what is new."""
+    writer.flush(batch(record("c1")))
+    more = batch(record("c2"), record("c3"))
+    writer.flush(more)
+    assert [tally.calls for tally in more.evidence.values()] == [2]
