@@ -27,9 +27,12 @@ class Schedule:
         return _between(now.astimezone(ZoneInfo(window.timezone)).time(), window.start, window.end)
 
     def release(self, before: datetime, now: datetime) -> bool:
-        """Whether the moment to give rows back has come between these two."""
+        """Whether rows are to be given back: the moment has come between these two, or it has and the window has not,
+        since what was being worked on at that moment may fail later."""
         if self.batch is None or self.batch.release_before is None:
             return False
+        if self._released(now) and not self.running(now):
+            return True
         local, then = now.astimezone(self._zone()), before.astimezone(self._zone())
         moment = local.replace(hour=self.batch.release_before.hour, minute=self.batch.release_before.minute,
                                second=0, microsecond=0)  # fmt: skip

@@ -1,13 +1,14 @@
 """Rows shared with the old batch: by cohort, by status, by view, by the hour; and what it does to our answers."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from adapters.database import poller
 from adapters.database.schedule import utc
 from adapters.database.watch import Watch
 from gateway.cutover import in_cohort
@@ -148,5 +149,63 @@ def test_a_batch_that_writes_over_our_answers_is_noticed_and_counted(legacy: Leg
             await gateway.until(lambda: gateway.ledger("loan")["noticed:overwritten"] == 15)
             assert queries.balance(queries.ledger(gateway.engine, "loan")) == 0
         assert {row["id"] for row in legacy.side()} == set(range(16, 41))
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("legacy", ["sqlite", "postgresql"], indirect=True)
+def test_what_has_failed_is_given_back_at_its_moment_and_nothing_more_is_claimed(
+    legacy: Legacy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock is the test's own: a minute before, a minute after."""
+    clock = [datetime(2004, 7, 1, 21, 44, tzinfo=UTC)]
+    monkeypatch.setattr(poller, "utc", lambda: clock[0])
+    window = {"from": "22:00", "to": "04:00"}
+    values = {
+        "find": {"status": {**CLAIMED["status"], "claimed": "OURS"}},
+        "batch": {"coexists": "skips_status", "window": window, "release_before": "21:45"},
+    }
+
+    async def case() -> None:
+        legacy.claims(settings(legacy, **values))
+        legacy.apply(range(1, 11), amount=10)
+        legacy.apply([900], amount=-5)  # the model cannot score it, however often
+        async with running(config(adapter(legacy, **values)), tmp_path) as gateway:
+            await gateway.until(lambda: legacy.states() == {"DONE": 10, "OURS": 1})
+            clock[0] = datetime(2004, 7, 1, 21, 46, tzinfo=UTC)
+            await gateway.until(lambda: legacy.states() == {"DONE": 10, "NEW": 1})
+            legacy.apply(range(11, 21), amount=10)
+            clock[0] = datetime(2004, 7, 2, 3, 59, tzinfo=UTC)
+            await asyncio.sleep(0.3)  # nothing may happen, for which nothing can be waited
+            assert legacy.states() == {"DONE": 10, "NEW": 11}
+            clock[0] = datetime(2004, 7, 2, 4, 0, tzinfo=UTC)
+            await answered(gateway, legacy, 20)
+        assert {row["id"]: row["us_state"] for row in legacy.side()}[900] == "left"
+
+    asyncio.run(case())
+
+
+TAKING = {
+    "sqlite": "CREATE TRIGGER quick AFTER INSERT ON understudy_loans WHEN NEW.id <= 5"
+    " BEGIN UPDATE loans SET state = 'DONE', decision = 'R' WHERE id = NEW.id; END",
+    "mariadb": "CREATE TRIGGER quick AFTER INSERT ON understudy_loans FOR EACH ROW"
+    " UPDATE loans SET state = 'DONE', decision = 'R' WHERE id = NEW.id AND NEW.id <= 5",
+}
+"""A batch that answers rows as soon as we have claimed them."""
+
+
+@pytest.mark.parametrize("legacy", ["sqlite", "mariadb"], indirect=True)
+def test_a_row_that_the_batch_answers_after_our_claim_keeps_its_answer_and_is_counted(
+    legacy: Legacy, tmp_path: Path
+) -> None:
+    async def case() -> None:
+        legacy.claims(settings(legacy, batch=BATCH))
+        with legacy.engine.begin() as connection:
+            connection.exec_driver_sql(TAKING[legacy.engine.dialect.name])
+        legacy.apply(range(1, 41), amount=10)
+        async with running(config(adapter(legacy, batch=BATCH)), tmp_path) as gateway:
+            await answered(gateway, legacy, 40)
+            await gateway.until(lambda: gateway.ledger("loan")["noticed:taken"] == 5)
+        assert {row["id"] for row in legacy.rows() if row["decision"] == "R"} == set(range(1, 6))
 
     asyncio.run(case())

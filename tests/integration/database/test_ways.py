@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import random
 import signal
+import time
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +39,52 @@ def test_what_is_appended_late_and_out_of_order_is_found_once(legacy: Legacy, tm
             legacy.apply([50], amount=10)
             await gateway.until(lambda: len(legacy.rows(verdicts)) == expected + 1)
         assert {row["us_state"] for row in legacy.side()} == {"done"}
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
+def test_several_writers_that_commit_late_and_out_of_order_are_all_found(
+    legacy: Legacy, tmp_path: Path, rng: random.Random
+) -> None:
+    """Six at once, each with numbers above and below those of others that are committed and answered already."""
+    numbers = rng.sample(range(1, 601), 600)
+
+    async def case() -> None:
+        legacy.claims(settings(legacy, **MARK))
+        async with running(config(adapter(legacy, **MARK)), tmp_path) as gateway:
+            writers = [legacy.engine.connect() for _ in range(5)]
+            for at, writer in enumerate(writers):
+                part = numbers[100 * at : 100 * at + 100]
+                writer.execute(insert(loans), [{"id": n, "branch": "B", "amount": 10, "state": "X"} for n in part])
+            rng.shuffle(writers)
+            legacy.apply(numbers[500:], amount=10)
+            await gateway.until(lambda: len(legacy.rows(verdicts)) == 100)
+            for count, writer in enumerate(writers, 2):
+                writer.commit()
+                writer.close()
+                await gateway.until(lambda count=count: len(legacy.rows(verdicts)) == 100 * count)  # type: ignore[misc]
+        assert [row["loan"] for row in legacy.rows(verdicts)] == list(range(1, 601))
+
+    asyncio.run(case())
+
+
+@pytest.mark.parametrize("legacy", ["sqlite"], indirect=True)
+def test_the_budget_of_rows_a_second_is_kept(legacy: Legacy, tmp_path: Path) -> None:
+    """However fast the machine is: by what the legacy table shows, at most the rows allowed, and one batch."""
+    allowed, size = 100, 20
+
+    async def case() -> None:
+        values = {**adapter(legacy, size=size), "budget": {"rows": allowed}}
+        legacy.claims(settings(legacy))
+        legacy.apply(range(1, 221), amount=10)
+        async with running(config(values), tmp_path) as gateway:
+            await gateway.until(lambda: legacy.states().get("DONE"))
+            begun, first = time.monotonic(), legacy.states()["DONE"]
+            await gateway.until(lambda: legacy.states() == {"DONE": 220})
+            rate = (220 - first - size) / (time.monotonic() - begun)
+        print(f"{rate:.0f} rows a second of {allowed}")
+        assert rate <= allowed
 
     asyncio.run(case())
 

@@ -31,10 +31,11 @@ def test_the_window_is_by_its_own_clock_and_may_go_over_midnight(utc: str, runni
     assert (schedule().running(moment), schedule().closed(moment)) == (running, closed)
 
 
-def test_rows_are_given_back_once_and_nothing_is_claimed_until_the_window_is_over() -> None:
+def test_rows_are_given_back_until_the_window_begins_and_nothing_is_claimed_until_it_is_over() -> None:
     one = schedule(release_before="21:45")
     before, at, after = (datetime(2004, 7, 1, 19, minute, tzinfo=UTC) for minute in (44, 45, 46))
-    assert one.release(before, at) and not one.release(at, after) and not one.release(before, before)
+    assert one.release(before, at) and one.release(at, after) and not one.release(before, before)
+    assert not one.release(after, datetime(2004, 7, 1, 20, 1, tzinfo=UTC))
     assert not one.closed(before) and one.closed(at) and one.closed(after)
 
 
