@@ -29,6 +29,8 @@ CONSTANT = {"type": "python", "call": "models.local:constant"}
 CONSTANT_TAG = "constant:1"
 QUIET = 1.6
 """Seconds: a worker tells its counts each second, and the observer writes twice a second."""
+STARVED = 300.0
+"""Seconds: the observer runs at nice 19, so beside other work it may take minutes for what else takes a second."""
 _YAML = YAML(typ="safe")
 
 
@@ -177,7 +179,8 @@ class Served:
 
     def settled(self, before: Mapping[str, int], calls: int) -> Counter[str]:
         """What came to the ledger since, once it has seen so many calls more and not one is undecided."""
-        until(lambda: self._settled(before, calls), f"{calls} calls in the ledger; it has {self._since(before)}")
+        what = f"{calls} calls in the ledger; it has {self._since(before)}"
+        until(lambda: self._settled(before, calls), what, STARVED)
         return self._since(before)
 
     def quiet(self) -> Counter[str]:
@@ -190,7 +193,7 @@ class Served:
                 last, since = now, time.monotonic()
             return time.monotonic() - since > QUIET and not last["pending"]
 
-        until(still, "the ledger to come to rest")
+        until(still, "the ledger to come to rest", STARVED)
         return last
 
     @cached_property
