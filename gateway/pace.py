@@ -1,6 +1,6 @@
 """When the observer works: while callers call, as little as it may, for the processors are theirs too."""
 
-SHARE = 0.2
+SHARE = 0.1
 """Of one processor, what the observer takes while calls come in and nothing has waited for long."""
 QUIET = 0.05
 """Seconds without a call after which there is nobody to make way for."""
