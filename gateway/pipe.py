@@ -18,7 +18,7 @@ import orjson
 from gateway.contract import Raw
 
 LENGTHS = struct.Struct("!IIII")
-LINGER = 0.02
+LINGER = 0.05
 """Seconds that frames are gathered for one write: so encoding them is no part of an answer's time, and the observer is
 not woken for each, on a processor that callers need."""
 REST = 1024
@@ -149,7 +149,7 @@ class Pipe:
 
     def hand(self, sighting: Sighting) -> None:
         """Hands one sighting over, or counts it as dropped; never blocks, never raises."""
-        held = self._transport.get_write_buffer_size() if self._transport else 0
+        held = self._transport.get_write_buffer_size() if self._full and self._transport else 0
         if self._size + held > self._limit:
             self.count(sighting.route, "dropped")
             return
