@@ -42,11 +42,12 @@ class Endings:
         answered, and what was noticed: `taken` for each that somebody else had answered meanwhile.
 
         A value that the database refuses costs no other row its answer."""
-        done = self._desk.answer(taken.token, ended.answers) if self._due() is None else 0
+        due = self._due()
+        done = self._desk.answer(taken.token, ended.answers) if due is None else 0
         rest = ended.failed or ended.again or ended.unasked or taken.worn
         if done == len(ended.answers) and not rest:
             return done, []
-        if not done and not rest and self._due() is None and self._all(taken, ended.answers):
+        if not done and not rest and due is None and self._all(taken, ended.answers):
             return len(ended.answers), []
         claims = self._desk.ready()
         with writing(self._desk.engine) as connection:
@@ -54,7 +55,7 @@ class Endings:
             answers = {key: answer for key, answer in ended.answers.items() if key in held}
             refusals: dict[Key, str] = {}
             written = self._write(connection, answers, refusals)
-            claims.finish(connection, taken.token, self._marks(connection, answers, written), self._due())
+            claims.finish(connection, taken.token, self._marks(connection, answers, written), due)
             missed = answers.keys() - written - refusals.keys()
             busy = self._place.busy(connection, missed)
             claims.forget(connection, taken.token, missed - busy)

@@ -31,18 +31,18 @@ class Prepared:
         self._types = [column.type for column in statement.selected_columns]
         self._results: Processors | None = None
 
-    def run(self, connection: Connection, given: Mapping[str, Any], after: First | None = None) -> Sequence[Row]:
+    def run(self, connection: Connection, given: Mapping[str, Any], first: First | None = None) -> Sequence[Row]:
         """All rows. On psycopg a statement may go first, in the same message and transaction.
 
         Raises the driver's own errors, after which the connection is of no use."""
         values = {**self._constants, **self._bound(given)}
         with closing(connection.connection.cursor()) as cursor:
-            if after is None:
+            if first is None:
                 cursor.execute(self._text, values)
             else:
                 driver: Any = connection.connection.driver_connection
                 with driver.pipeline() as pipeline:
-                    driver.execute(*after)
+                    driver.execute(*first)
                     cursor.execute(self._text, values)
                     pipeline.sync()  # ends the transaction: the server is not to wait for us to read what it says
             rows: Sequence[Row] = cursor.fetchall()
