@@ -1,6 +1,6 @@
 """What an operator may ask of an adapter beside serving calls: an adapter has those of these that fit its protocol."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -34,19 +34,33 @@ class DeadLetter:
     """The protocol's own metadata as they came, as text."""
     body: bytes
 
+    @property
+    def kind(self) -> str:
+        """The reason to count by."""
+        return kind(self.reason)
+
+
+def kind(reason: str) -> str:
+    """What a reason says without values: what stands before its first colon."""
+    return reason.partition(":")[0][:100]
+
 
 @runtime_checkable
 class Buries(Protocol):
     """An adapter that keeps what nobody can answer, until an operator has it tried again."""
 
+    nameless: bool
+    """Whether ids of its dead letters can name nobody. Only then is there a ledger of them, and are they audited."""
+
     async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
         """How many dead letters there are, and the oldest `limit` of them. Changes nothing. Raises Unfinished."""
 
-    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+    def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:
         """Puts these dead letters, or all, back to where they first came from, unchanged; each is removed only when
-        that is confirmed, so a crash may repeat one and loses none. The ids of those put back, in order.
+        that is confirmed, so a crash may repeat one and loses none. Those put back, each as soon as it is; what it
+        was may be left out of its body.
 
-        Raises Unfinished where an id is not there: then the others are put back nevertheless."""
+        Raises Unfinished at the end where one could not be put back or an id is not there."""
 
 
 About = Callable[[str, Payload], tuple[int, int]]
@@ -60,6 +74,8 @@ class Erased:
 
     removed: Sequence[str]
     left: Sequence[str] = ()
+    letters: Sequence[DeadLetter] = ()
+    """The dead letters among what was removed, where their ids name nobody; their bodies may be left out."""
 
 
 @runtime_checkable

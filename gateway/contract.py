@@ -377,6 +377,10 @@ class Gateway(Protocol):
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The values that stand under these tokens; none for the others. Raises NotKept."""
 
+    def buried(self, source: str, operation: str, letter: str, reason: str) -> None:
+        """Notes in the ledger of dead letters that a message was put aside, under an id that names nobody and by a
+        reason without values. Nobody waits for the store: what it does not take now it is given later."""
+
     def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
         """Counts what happens in an adapter, for the metrics only; `event` is a short word of the adapter's docs."""
 

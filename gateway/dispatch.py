@@ -7,10 +7,12 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from gateway.afterwards import Afterwards
+from gateway.burials import Burials
 from gateway.contract import (
     Answer,
     By,
@@ -41,6 +43,7 @@ from gateway.load import Load
 from gateway.mapping import Canonical
 from gateway.once import Once
 from gateway.pipe import Pipe
+from gateway.store.dead import Burial
 from gateway.store.model import NOTICED
 from gateway.table import Bound, Table
 from gateway.telemetry import Meters
@@ -50,13 +53,16 @@ from gateway.turn import Turn, sighting, unobservable, unwatched, unwitnessed
 class Dispatch:
     """The Gateway that adapters see."""
 
-    def __init__(self, table: Table, pipe: Pipe, meters: Meters, once: Once, kept: Kept) -> None:
+    def __init__(
+        self, table: Table, pipe: Pipe, meters: Meters, once: Once, kept: Kept, burials: Burials
+    ) -> None:  # fmt: skip
         self.table = table
         self.caps = Caps()
         self._pipe = pipe
         self._meters = meters
         self._once = once
         self._kept = kept
+        self._burials = burials
         self._loads: dict[str, Load] = {}
         self._afterwards = Afterwards(pipe, self._relay)
 
@@ -152,6 +158,7 @@ class Dispatch:
     async def finish(self) -> None:
         """Returns when nothing is under way after answers that have gone."""
         await self._afterwards.finish()
+        await self._burials.finish()
         self._meters.flush()
 
     async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
@@ -161,6 +168,10 @@ class Dispatch:
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The values that stand under these tokens. Raises NotKept."""
         return await self._kept.kept(scope, tokens)
+
+    def buried(self, source: str, operation: str, letter: str, reason: str) -> None:
+        """Notes that a message was put aside; see the contract."""
+        self._burials.add(Burial(source, operation, letter, reason, datetime.now(UTC)))
 
     def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
         """Counts what happens in an adapter."""

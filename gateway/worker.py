@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from gateway import assembly, http
+from gateway.burials import Burials
 from gateway.certificates import certificates, warnings
 from gateway.config import parse
 from gateway.contract import ASGI, ConfigError, Stage
@@ -55,7 +56,9 @@ class Worker:
         self._engine = connect(self._fixed.store, self.loaded.path.parent)
         self._pipe = Pipe(first.replica, first.observer, self._fixed.observer.buffer)
         table = compile_table(self.loaded, self._adapters, self._links.by_name)
-        self._dispatch = Dispatch(table, self._pipe, Meters(), Once(self._engine), Kept(self._engine))
+        self._dispatch = Dispatch(
+            table, self._pipe, Meters(), Once(self._engine), Kept(self._engine), Burials(self._engine)
+        )
         self._looked = asyncio.Event()
         self._stop = asyncio.Event()
 

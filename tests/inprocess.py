@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 
 from gateway import assembly
 from gateway.books import Books
+from gateway.burials import Burials
 from gateway.config import Loaded, parse
 from gateway.contract import Adapter
 from gateway.cutover import Caps
@@ -48,7 +49,9 @@ class InProcess:
         self.socket = str(Path(mkdtemp(prefix="understudy-test-")) / "observer.sock")
         self.pipe = Pipe("worker.1", self.socket, self.loaded.config.observer.buffer)
         self.meters = Meters()
-        self.dispatch = Dispatch(self._table(self.loaded), self.pipe, self.meters, Once(self.engine), Kept(self.engine))
+        self.dispatch = Dispatch(
+            self._table(self.loaded), self.pipe, self.meters, Once(self.engine), Kept(self.engine), Burials(self.engine)
+        )
         self.dispatch.caps = Caps(known=True)
         self.stop = asyncio.Event()
         self.sources: list[asyncio.Task[None]] = []

@@ -4,7 +4,7 @@ One adapter is one virtual host and user, with several queues. Each queue is an 
 the gateway, or by the old worker behind it, to wherever the request says or the configuration does.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,6 +26,8 @@ class Amqp:
     """gateway.contract.Adapter, Leaves, Buries and Erases for one virtual host."""
 
     Settings: ClassVar[type[Settings]] = AmqpSettings
+    nameless = True
+    """A dead letter is called by a digest."""
 
     def __init__(self, name: str, settings: AmqpSettings, folder: Path) -> None:
         """Reads what the formats refer to; opens no connection. Raises ConfigError."""
@@ -34,7 +36,8 @@ class Amqp:
         self._broker = Broker(name, settings, folder)
         forwards = any(one.forward for one in settings.operations.values())
         self._forward = Forward(self._broker, settings.operations) if forwards else None
-        self._dead = DeadLetters(self._broker, {one.queue or "": name for name, one in settings.operations.items()})
+        named = {one.queue or "": name for name, one in settings.operations.items()}
+        self._dead = DeadLetters(Broker(name, settings, folder), named)
         self.ceiling = Stage.SHADOW if settings.taps else Stage.LIVE
 
     def codecs(self) -> Mapping[str, Codec]:
@@ -76,9 +79,9 @@ class Amqp:
         """How many dead letters there are, and the oldest of them."""
         return await self._dead.oldest(limit)
 
-    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+    def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:
         """Puts dead letters back into the queues that they came from."""
-        return await self._dead.resubmit(ids)
+        return self._dead.resubmit(ids)
 
     async def erase(self, about: About) -> Erased:
         """Removes the dead letters of one person. Nothing else of the adapter outlasts its delivery."""
@@ -87,3 +90,4 @@ class Amqp:
     async def close(self) -> None:
         """Closes the connections."""
         await self._broker.close()
+        await self._dead.close()

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from adapters.amqp.channel import Lost, opened, passive
+from adapters.amqp.channel import Lost, passive
 from adapters.amqp.config import AmqpSettings
 from adapters.amqp.connection import Connection
 from adapters.amqp.link import Link, parameters
@@ -91,11 +91,6 @@ class Broker:
         self._rest(self.budget.full)
 
     async def _prepare_writing(self, connection: Connection) -> None:
-        channel = await opened(connection)
-        await channel.ask(
-            channel.raw.queue_declare, queue=self.dead_letters, durable=True, arguments={"x-queue-type": "quorum"}
-        )
-        await channel.close()
         await self.publisher.open(connection)
         for prepare in self.writing_ready:
             await prepare(connection)

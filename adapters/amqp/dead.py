@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,17 +12,22 @@ import pika
 from adapters.amqp.broker import Broker
 from adapters.amqp.channel import Channel, Lost, opened, passive
 from adapters.amqp.codec import Codec
+from adapters.amqp.connection import Connection
 from adapters.amqp.consumer import Delivery
-from adapters.amqp.message import deaths, described, media, passed_on
+from adapters.amqp.message import deaths, described, digest, media, passed_on
 from adapters.amqp.publisher import Letter, Refused, Returned
-from gateway.capabilities import About, DeadLetter, Erased
-from gateway.contract import Raw, Undecodable, Unfinished
+from gateway.capabilities import About, DeadLetter, Erased, kind
+from gateway.contract import Gateway, Raw, Undecodable, Unfinished
 
 ID, REASON, SINCE, OPERATION = "x-understudy-id", "x-understudy-reason", "x-understudy-since", "x-understudy-operation"
 QUEUE, CAME = "x-understudy-queue", "x-understudy-came"
 _OURS = (ID, REASON, SINCE, OPERATION, QUEUE, CAME)
 PATIENCE = 10.0
 """Seconds that the broker may take."""
+MOST_BYTES = 64 << 20
+"""Bytes of dead letters that are looked at together."""
+FEW = 5
+"""Dead letters that could not be put back and are told by name."""
 
 
 def letter(queue: str, delivery: Delivery, operation: str, source: str, reason: str, id: str) -> Letter:
@@ -33,6 +39,17 @@ def letter(queue: str, delivery: Delivery, operation: str, source: str, reason: 
         CAME: json.dumps(came),
     }  # fmt: skip
     return Letter("", queue, passed_on(properties, None, ours), delivery.body)
+
+
+def note(gateway: Gateway, adapter: str, letter: Letter) -> None:
+    """Has the ledger know of a dead letter that is confirmed."""
+    headers = letter.properties.headers
+    gateway.buried(adapter, headers[OPERATION], headers[ID], kind(headers[REASON]))
+
+
+def named(operation: str, properties: pika.BasicProperties, body: bytes) -> str:
+    """What a dead letter is called: the same however often the message comes, and made of it only."""
+    return digest(operation, properties, body)[:12].hex()
 
 
 def restored(properties: pika.BasicProperties) -> pika.BasicProperties:
@@ -47,54 +64,77 @@ def restored(properties: pika.BasicProperties) -> pika.BasicProperties:
 
 
 class DeadLetters:
-    """What an operator can do with them; uses a connection of its own for as long as that takes."""
+    """What an operator can do with them."""
 
     def __init__(self, broker: Broker, operations: dict[str, str]) -> None:
-        """`operations` is the name of each by its queue."""
+        """`broker` is only for this: its connection reads nothing and makes no queue. `operations` is the name of each
+        by its queue."""
         self._broker = broker
         self._operations = operations
 
     async def oldest(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
-        """How many there are, and the oldest of them, which stay. Raises Unfinished."""
+        """How many there are, and the oldest of them, which stay; fewer than `limit` where they are large. Raises
+        Unfinished."""
+        letters: list[DeadLetter] = []
+        size = 0
         try:
-            connection = await self._broker.writing.connection(PATIENCE)
-            found = await passive(connection, self._broker.dead_letters)
+            connection, count = await self._there()
             channel = await opened(connection)
-            letters = [self._told(*one) async for one in got(channel, self._broker.dead_letters, limit)]
+            async for _, properties, body in got(channel, self._broker.dead_letters, min(limit, count)):
+                letters.append(self._told(properties, body))
+                size += len(body)
+                if size > MOST_BYTES:
+                    break
             await channel.close()  # which gives them back
         except Lost as error:
             raise Unfinished(str(error)) from error
-        return found.message_count if found else 0, letters
+        return count, letters
 
-    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
-        """Puts these, or all, back into the queues that they came from. Raises Unfinished."""
-        done: list[str] = []
+    async def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:
+        """Puts these, or all, back into the queues that they came from; each once that is confirmed. Raises
+        Unfinished."""
+        done, left, missing = 0, [], set(ids or ())
         try:
-            connection = await self._broker.writing.connection(PATIENCE)
-            count = (await passive(connection, self._broker.dead_letters)).message_count
+            connection, count = await self._there()
             channel = await opened(connection)
             async for tag, properties, body in got(channel, self._broker.dead_letters, count):
-                id = self._told(tag, properties, body).id
-                if ids is None or id in ids:
-                    await self._broker.send(Letter("", self._queue(properties), restored(properties), body), PATIENCE)
-                    channel.raw.basic_ack(tag)
-                    done.append(id)
+                letter = self._told(properties, body)
+                if ids is not None and letter.id not in ids:
+                    continue
+                missing.discard(letter.id)
+                queue = self._queue(properties)
+                try:
+                    await self._broker.send(Letter("", queue, restored(properties), body), PATIENCE)
+                except (Returned, Refused) as error:
+                    left.append(f"{letter.id} stays: the queue {queue!r} does not take it ({error})")
+                    continue
+                channel.raw.basic_ack(tag)
+                done += 1
+                yield letter
             await channel.close()
-        except (Lost, Returned, Refused) as error:
-            raise Unfinished(f"{len(done)} were put back; the next could not be: {error}") from error
-        if missing := set(ids or ()) - set(done):
-            raise Unfinished(f"no dead letter is called {', '.join(sorted(missing))}; {len(done)} others were put back")
-        return done
+        except Lost as error:
+            raise Unfinished(f"{done} were put back, then: {error}; run it again") from error
+        if missing:
+            named = ", ".join(sorted(missing))
+            left.append(f"no dead letter is called {named}; `understudy dead {self._broker.name}` lists them")
+        if left:
+            raise Unfinished("; ".join([*left[:FEW], *([f"and {len(left) - FEW} more"] if left[FEW:] else [])]))
+
+    async def _there(self) -> tuple[Connection, int]:
+        """The connection, and how many there are. Raises Lost."""
+        connection = await self._broker.writing.connection(PATIENCE)
+        found = await passive(connection, self._broker.dead_letters)
+        return connection, found.message_count if found else 0
 
     async def erase(self, about: About, codecs: Mapping[str, Codec]) -> Erased:
         """Removes those that are about one person only. Raises Unfinished."""
-        removed, left = 0, []
+        removed: list[DeadLetter] = []
+        left = []
         try:
-            connection = await self._broker.writing.connection(PATIENCE)
-            found = await passive(connection, self._broker.dead_letters)
+            connection, count = await self._there()
             channel = await opened(connection)
-            async for tag, properties, body in got(channel, self._broker.dead_letters, found.message_count):
-                letter = self._told(tag, properties, body)
+            async for tag, properties, body in got(channel, self._broker.dead_letters, count):
+                letter = self._told(properties, body)
                 try:
                     codec = codecs[letter.operation]
                     hers, records = about(letter.operation, codec.request(Raw(body, media(properties))))
@@ -103,23 +143,28 @@ class DeadLetters:
                     continue
                 if hers and hers == records:
                     channel.raw.basic_ack(tag)
-                    removed += 1
+                    removed.append(replace(letter, body=b""))
                 elif hers:
                     left.append(f"the dead letter {letter.id} is about others too")
             await channel.close()
         except Lost as error:
-            raise Unfinished(f"{removed} dead letters were removed, then: {error}") from error
-        return Erased([f"{removed} dead letters removed"], left)
+            raise Unfinished(f"{len(removed)} dead letters were removed, then: {error}; run it again") from error
+        return Erased([f"{len(removed)} dead letters removed"], left, removed)
 
-    def _told(self, tag: int, properties: pika.BasicProperties, body: bytes) -> DeadLetter:
+    async def close(self) -> None:
+        """Closes the connection."""
+        await self._broker.close()
+
+    def _told(self, properties: pika.BasicProperties, body: bytes) -> DeadLetter:
         headers = properties.headers or {}
         since = headers.get(SINCE)
         died = next(iter(deaths(properties)), {})
         came = described(properties)
+        operation = str(headers.get(OPERATION) or self._operations.get(self._queue(properties), ""))
         return DeadLetter(
-            str(headers.get(ID) or f"t{tag}"),
-            str(headers.get(OPERATION) or self._operations.get(self._queue(properties), "")),
-            str(headers.get(REASON) or f"the broker put it aside: {died.get('reason', 'no reason is given')}"),
+            str(headers.get(ID) or named(operation, properties, body)),
+            operation,
+            str(headers.get(REASON) or f"the broker put it aside ({died.get('reason', 'no reason is given')})"),
             datetime.fromisoformat(str(since)) if since else _moment(died.get("time")),
             {name: value for name, value in came.items() if name.removeprefix("headers.") not in _OURS},
             body,

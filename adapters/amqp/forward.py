@@ -263,6 +263,8 @@ class Forward:
         def sent(done: "asyncio.Future[None]") -> None:
             error = done.exception()
             if error is None or (own and isinstance(error, Returned)):
+                if letter.routing_key == self._broker.dead_letters and self._broker.gateway:
+                    dead.note(self._broker.gateway, self._broker.name, letter)
                 reply.acknowledge()
             elif reply.alive:
                 asyncio.get_running_loop().call_later(1.0, self._settle_again, reply, letter, own)

@@ -97,7 +97,8 @@ class Intake:
         self._broker.budget.take(len(delivery.body))
         self._held += 1
         self._count("received")
-        entry = Entry(delivery, way(self._settings, delivery), digest(self.operation, delivery), self._freed)
+        name = digest(self.operation, delivery.properties, delivery.body)
+        entry = Entry(delivery, way(self._settings, delivery), name, self._freed)
         self._waiting.append(entry)
         self._wake()
 

@@ -38,15 +38,14 @@ def raw(delivery: Delivery) -> Raw:
     return Raw(delivery.body, media(delivery.properties))
 
 
-def digest(operation: str, delivery: Delivery) -> bytes:
+def digest(operation: str, properties: pika.BasicProperties, body: bytes) -> bytes:
     """Names a message, 24 bytes: the same when it is delivered again, and another for every other request.
 
     A message id is often missing or the same for all, so everything that tells requests apart is in it."""
-    properties = delivery.properties
     parts = [operation.encode(), octets(properties.message_id), octets(properties.correlation_id),
              octets(properties.reply_to)]  # fmt: skip
     head = bytes(map(len, parts)) + b"".join(parts)
-    return hashlib.blake2b(head + delivery.body, digest_size=24).digest()
+    return hashlib.blake2b(head + body, digest_size=24).digest()
 
 
 def named(delivery: Delivery) -> bool:

@@ -103,6 +103,8 @@ class Outgoing:
             error = done.exception()
             if error is None:
                 self.count(event)
+                if event == DEAD:
+                    dead.note(self._gateway, self._broker.name, letter)
             elif isinstance(error, Returned) and event in (ANSWERED, RELAYED) and entry.way and entry.way.own:
                 self.count("caller_gone")
             else:

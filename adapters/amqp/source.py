@@ -35,6 +35,7 @@ class AmqpSource:
             Consumer(operations[one.operation].queue or "", broker.settings.prefetch, one.take, broker.handed_over)
             for one in intakes
         ]
+        broker.writing_ready.append(self._have_dead_letters)
         broker.reading_ready.append(self._prepare)
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
@@ -90,6 +91,14 @@ class AmqpSource:
             await tap.prepare(connection)
         for consumer in self._consumers:
             await consumer.start(connection)
+
+    async def _have_dead_letters(self, connection: Connection) -> None:
+        channel = await opened(connection)
+        await channel.ask(
+            channel.raw.queue_declare, queue=self._broker.dead_letters, durable=True,
+            arguments={"x-queue-type": "quorum"},
+        )  # fmt: skip
+        await channel.close()
 
     async def _declare(self, connection: Connection, operation: Operation) -> None:
         channel = await opened(connection)

@@ -5,7 +5,7 @@ answer and status in one transaction; the legacy table is never locked while a m
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -39,6 +39,8 @@ class Database:
     Settings: ClassVar[type[Settings]] = DatabaseSettings
     start = staticmethod(started)
     """What `understudy init --db` writes."""
+    nameless = False
+    """A row that was given up is called by its key."""
 
     def __init__(self, name: str, settings: DatabaseSettings, folder: Path) -> None:
         """`folder` is where understudy.yaml is. Opens no connection. Raises ConfigError."""
@@ -105,13 +107,16 @@ class Database:
         letters = sorted(chain.from_iterable(some for _, some in found), key=lambda one: one.since)
         return sum(count for count, _ in found), letters[:limit]
 
-    async def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
+    async def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:
         """Has rows that were given up tried again; see gateway.capabilities.Buries. Raises Unfinished."""
-        done = [id for estate in await self._estates() for id in await asyncio.to_thread(estate.resubmit, ids)]
-        if missing := set(ids or ()) - set(done):
+        missing = set(ids or ())
+        for estate in await self._estates():
+            for letter in await asyncio.to_thread(estate.resubmit, ids):
+                missing.discard(letter.id)
+                yield letter
+        if missing:
             names = ", ".join(sorted(missing))
             raise Unfinished(f"{names}: given up by nobody, or locked by somebody at the moment; the others wait again")
-        return done
 
     async def erase(self, about: About) -> Erased:
         """Removes a person's claims from the side tables; see gateway.capabilities.Erases. Raises Unfinished."""

@@ -91,7 +91,7 @@ class Estate:
         """How many rows were given up, and the oldest of them with the row as it is now."""
         side = self._side()
         lost = side.table.c.us_state == ERROR
-        columns = (side.table.c.us_error, side.table.c.us_since, side.table.c.us_attempts)
+        columns = self._told(side)
         with reading(self._engine) as connection:
             count = connection.execute(select(func.count()).select_from(side.table).where(lost)).scalar() or 0
             oldest = select(*side.key, *columns).where(lost).order_by(side.table.c.us_since).limit(limit)
@@ -99,6 +99,10 @@ class Estate:
         keys = [self.desk.layout.keyed(row[:-3]) for row in rows]
         now_there = {one.key: one.row for one in self.desk.rows(keys)}
         return count, [self._letter(key, row, now_there.get(key, {})) for key, row in zip(keys, rows, strict=True)]
+
+    @staticmethod
+    def _told(side: SideTable) -> Sequence[Any]:
+        return (side.table.c.us_error, side.table.c.us_since, side.table.c.us_attempts)
 
     def _letter(self, key: Key, row: Any, values: Any) -> DeadLetter:
         since = datetime.fromtimestamp(row.us_since / 1000, UTC)
@@ -108,19 +112,20 @@ class Estate:
     def _name(self, key: Key) -> str:
         return f"{self._operation}/{locator(key)}"
 
-    def resubmit(self, ids: Collection[str] | None) -> Sequence[str]:
-        """Has rows that were given up tried again, as if for the first time; returns the ids of those."""
+    def resubmit(self, ids: Collection[str] | None) -> Sequence[DeadLetter]:
+        """Has rows that were given up tried again, as if for the first time; returns those, without what is in them."""
         side = self._side()
         with writing(self._engine) as connection:
-            lost = select(*side.key).where(side.table.c.us_state == ERROR)
-            keys = [self.desk.layout.keyed(row) for row in connection.execute(lost)]
-            keys = [key for key in keys if ids is None or self._name(key) in ids]
+            lost = select(*side.key, *self._told(side)).where(side.table.c.us_state == ERROR)
+            letters = {(key := self.desk.layout.keyed(row[:-3])): self._letter(key, row, {})
+                       for row in connection.execute(lost)}  # fmt: skip
+            keys = [key for key, letter in letters.items() if ids is None or letter.id in ids]
             busy = self.desk.place.reopen(connection, keys)
             keys = [key for key in keys if key not in busy]
             for at in range(0, len(keys), 500):
                 some = among(side.key, keys[at : at + 500], self.desk.layout.dialect)
                 connection.execute(delete(side.table).where(some))
-        return [self._name(key) for key in keys]
+        return [letters[key] for key in keys]
 
     def erase(self, codec: RowCodec, about: About) -> Erased:
         """Removes a person's claims; in columns of the row there is nothing but a token. Raises DatabaseDown."""

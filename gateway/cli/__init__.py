@@ -450,16 +450,20 @@ def _dead(
     show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="Shows the oldest N whole.")] = 0,
     resubmit: Annotated[str | None, typer.Option("--resubmit", metavar="ID", help="Has this one tried again.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Has all of them tried again.")] = False,
+    reason: Reason = "",
+    json: AsJson = False,
     config: Configuration = FILE,
 ) -> None:
-    """Shows the messages that an adapter could have nobody answer, and has them tried again."""
-    from gateway.cli import adapters
+    """Shows what nobody could answer and what became of it, or has it tried again."""
+    from gateway.cli import dead
 
     if resubmit is not None and everything:
         raise ConfigError("say --resubmit ID or --all, not both")
     if resubmit is None and not everything:
-        return adapters.dead(config, adapter, show)
-    adapters.resubmit(config, adapter, resubmit)
+        return dead.dead(config, adapter, show, json)
+    if show or json:
+        raise ConfigError("--show and --json go with looking, not with --resubmit or --all")
+    dead.resubmit(config, adapter, resubmit, reason)
 
 
 @app.command("leave")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from gateway import assembly
 from gateway.capabilities import Buries, Erased, Erases, Leaves
 from gateway.cli import console
 from gateway.cli.audit import noted
+from gateway.cli.dead import burials
 from gateway.cli.standing import route_of
+from gateway.cli.who import who
 from gateway.config import Loaded, load
 from gateway.contract import ConfigError, Payload, Unmappable
 from gateway.keeping import keyring
 from gateway.mapping import RouteMapping, compile_route, read_key
 from gateway.seal import Keyring, Unopened, place
+from gateway.store.dead import erased as forgotten
 from gateway.store.engine import connect
 from gateway.store.erasure import erase as remove
 from gateway.store.erasure import forget
@@ -56,6 +60,8 @@ def erase(path: Path, route: str, spelled: str, reason: str) -> None:
         for sentence in erased.removed:
             console.line(f"{adapter}: {sentence}")
         left += [f"{adapter}: {sentence}" for sentence in erased.left]
+        if erased.letters:
+            forgotten(engine, adapter, burials(adapter, erased.letters), datetime.now(UTC), who())
     if removed["stored replies"]:
         left.append("replies of others were removed with hers: one of these requests that comes again is scored again")
     _conclude(engine, route, name, removed, left, reason)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from gateway.store import tables, upsert
+from gateway.store.columns import Instant
 from gateway.store.engine import reading, writing
 from gateway.store.model import LOST, PENDING, Replica, ReplicaState
 from gateway.store.text import dumps, loads
@@ -59,7 +60,7 @@ def now(engine: Engine) -> datetime:
 
 def clock(connection: Connection) -> datetime:
     """Now, by the database's clock: the only one that all replicas share."""
-    now = connection.execute(select(func.current_timestamp(type_=tables.Instant))).scalar_one()
+    now = connection.execute(select(func.current_timestamp(type_=Instant))).scalar_one()
     return now.astimezone(UTC)
 
 

@@ -29,8 +29,8 @@ class ClockJumped(UnderstudyError):
 
 
 def prune(engine: Engine, older_than: timedelta, limit: int = 1000, *, force: bool = False) -> int:
-    """Removes at most `limit` records and `limit` closed or expired joins that are older; returns how many. Call it
-    until it returns 0, with pauses. The ledger and the roll-ups stay: they name nobody.
+    """Removes at most `limit` each of records, closed or expired joins and noted dead letters that are older; returns
+    how many. Call it until it returns 0, with pauses. The ledger and the roll-ups stay: they name nobody.
 
     Raises ClockJumped, unless `force`, where the newest record lies more than a day in the future (the clock was set
     back) or is itself too old (it was set forward, or nothing came for all that time: then say `force`). Raises
@@ -40,6 +40,7 @@ def prune(engine: Engine, older_than: timedelta, limit: int = 1000, *, force: bo
         if not force:
             _check(connection, now, now - older_than, tables.record.c.received)
         removed = _remove(connection, tables.record, tables.record.c.received < now - older_than, limit)
+        removed += _remove(connection, tables.dead_letter, tables.dead_letter.c.changed < now - older_than, limit)
         done = (tables.pending.c.state != OPEN) & (tables.pending.c.expires < now - older_than)
         return removed + _remove(connection, tables.pending, done, limit)
 
@@ -140,6 +141,7 @@ def kept(engine: Engine, age: timedelta, rollup_age: timedelta) -> Sequence[Kept
     limits = (
         (tables.record, tables.record.c.received, age),
         (tables.pending, tables.pending.c.expires, age),
+        (tables.dead_letter, tables.dead_letter.c.changed, age),
         (tables.evidence, tables.evidence.c.last, age),
         (tables.rollup, tables.rollup.c.minute, rollup_age),
     )

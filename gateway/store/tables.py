@@ -1,13 +1,9 @@
 """The tables of the store. Every change here needs a migration; a test compares the two."""
 
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     Index,
     Integer,
@@ -15,35 +11,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     func,
     text,
 )
 
+from gateway.store.columns import Instant, Number, count
+
 metadata = MetaData()
-
-Number = BigInteger().with_variant(Integer(), "sqlite")
-"""A 64-bit integer that SQLite can count up by itself."""
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware moment; kept in UTC, and read as UTC also where the database knows no time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default="0")
-
 
 hold = Table(
     "hold",
@@ -78,7 +54,7 @@ replica = Table(
     Column("seen", Instant, nullable=False, server_default=func.now()),
     Column("version", Text, nullable=False),
     Column("state", Text, nullable=False),
-    _count("flushed"),
+    count("flushed"),
     Column("ended", Boolean, nullable=False, server_default=false()),
     Column("settled", Text, nullable=False, server_default="{}"),
 )
@@ -161,8 +137,8 @@ evidence = Table(
     Column("arrival", BigInteger, nullable=False),
     Column("first", Instant, nullable=False),
     Column("last", Instant, nullable=False),
-    _count("calls"),
-    _count("disagreed"),
+    count("calls"),
+    count("disagreed"),
     Column("cost", Float, nullable=False, server_default="0"),
     Column("parts", Text, nullable=False),
     Index("evidence_arrival", "epoch", "arrival"),
@@ -173,7 +149,7 @@ arrivals = Table(
     "arrivals",
     metadata,
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    _count("count"),
+    count("count"),
 )
 
 guard = Table(
@@ -182,8 +158,8 @@ guard = Table(
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("digest", Text, nullable=False),
     Column("memory", Text, nullable=False),
-    _count("arrival"),
-    _count("looks"),
+    count("arrival"),
+    count("looks"),
     Column("said", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("looked", Instant, nullable=False, server_default=func.now()),
@@ -202,7 +178,7 @@ plan = Table(
     Column("waits", Text, nullable=False),
     Column("approved_by", Text, nullable=False),
     Column("approved_reason", Text, nullable=False),
-    _count("version"),
+    count("version"),
 )
 
 waiver = Table(
@@ -240,7 +216,7 @@ ledger = Table(
     Column("route", Text, primary_key=True),
     Column("replica", Text, primary_key=True),
     Column("term", Text, primary_key=True),
-    _count("count"),
+    count("count"),
 )
 
 rollup = Table(
@@ -252,13 +228,13 @@ rollup = Table(
     Column("source", Text, primary_key=True),
     Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("replica", Text, primary_key=True),
-    _count("calls"),
-    _count("answered_incumbent"),
-    _count("answered_candidate"),
-    _count("errors"),
-    _count("compared"),
-    _count("agreed"),
-    _count("late"),
+    count("calls"),
+    count("answered_incumbent"),
+    count("answered_candidate"),
+    count("errors"),
+    count("compared"),
+    count("agreed"),
+    count("late"),
     Column("cost", Float, nullable=False, server_default="0"),
     Column("words", Text, nullable=False, server_default="{}"),
     Column("fields", Text, nullable=False),
@@ -296,4 +272,19 @@ value = Table(
     Column("value", LargeBinary, nullable=False),
     Column("expires", Instant, nullable=False),
     Index("value_expires", "expires"),
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("adapter", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("letter", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("fate", Text, nullable=False),
+    Column("changed", Instant, nullable=False, server_default=func.now()),
+    Column("who", Text, nullable=False),
+    Index("dead_letter_letter", "adapter", "letter"),
 )

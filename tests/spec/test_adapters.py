@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gateway import assembly, registry
+from gateway.burials import Burials
 from gateway.contract import (
     Adapter,
     Answer,
@@ -59,7 +60,7 @@ async def dispatching(
     assert await links.connected(["constant"], 5) == []
     table = compile_table(loaded, adapters, links.by_name)
     store = connect("sqlite:///never-opened.db", Path())
-    dispatch = Dispatch(table, Pipe("worker", "/nowhere", 0), Meters(), Once(store), Kept(store))
+    dispatch = Dispatch(table, Pipe("worker", "/nowhere", 0), Meters(), Once(store), Kept(store), Burials(store))
     dispatch.caps = Caps(known=True)
     yield dispatch, adapters[ADAPTER]
     await dispatch.finish()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.memory import JsonCodec
+from gateway.burials import Burials
 from gateway.contract import (
     Answer,
     By,
@@ -76,7 +77,7 @@ async def bench(
     table = compiled(text, folder, Source(old if incumbent else None), await linked(scorer))
     store = connect("sqlite:///understudy.db", folder)
     async with piped() as (pipe, seen, _):
-        dispatch = Dispatch(table, pipe, Meters(), Once(store), Kept(store))
+        dispatch = Dispatch(table, pipe, Meters(), Once(store), Kept(store), Burials(store))
         dispatch.caps = Caps(known=True)
         yield Bench(dispatch, scorer, old, seen)
         await dispatch.finish()

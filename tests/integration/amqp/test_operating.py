@@ -15,7 +15,7 @@ from gateway.cli import app
 from gateway.config import parse
 from gateway.contract import Adapter, Unfinished
 from tests.integration.amqp.conftest import Case
-from tests.integration.amqp.rig import channel, decided, depth, until
+from tests.integration.amqp.rig import decided, depth, until
 from tests.integration.amqp.test_answering import DEAD, request
 from tests.integration.amqp.test_forward import forwarding
 from tests.integration.amqp.test_tap import TAP, exchange, tapping
@@ -43,38 +43,6 @@ def asked(case: Case, settings: Mapping[str, Any], question: str, *arguments: An
             await adapter.close()
 
     return asyncio.run(main())
-
-
-# Dead letters.
-
-
-def test_dead_letters_are_shown_and_put_back_with_their_ids_and_then_answered(case: Case) -> None:
-    queue = case.queue("requests")
-    text = case.text(case.settings({"queue": queue}), "live")
-    path = written(case, text)
-    gateway = case.gateway(text)
-    caller = case.caller()
-    named = [caller.send(queue, request(at, -5), message_id=f"m{at}", headers={"a": at}) for at in range(3)]
-    until(lambda: depth(case.node, DEAD) == 3, "the dead letters")
-    shown = command(path, "dead", "loans", "--show", "1")
-    assert shown.exit_code == 0, shown.output
-    assert "loans: 3 dead letters\n" in shown.output and shown.output.count("CandidateFailed: negative") == 4
-    assert "message_id: m0" in shown.output and "headers.a: 0" in shown.output
-    until(lambda: depth(case.node, DEAD) == 3, "what was looked at to be back: looking changes nothing")
-    first = next(line.split()[0] for line in shown.output.splitlines() if " Score " in line)
-    gateway.end()
-    assert "1 put back" in command(path, "dead", "loans", "--resubmit", first).output
-    until(lambda: (depth(case.node, DEAD), depth(case.node, queue)) == (2, 1), "one of three put back")
-    wrong = command(path, "dead", "loans", "--resubmit", first)
-    assert wrong.exit_code == 1 and first in wrong.stderr
-    assert "2 put back" in command(path, "dead", "loans", "--all").output
-    until(lambda: (depth(case.node, DEAD), depth(case.node, queue)) == (0, 3), "all put back")
-    with channel(case.node) as one:
-        _, properties, body = one.basic_get(queue)
-    assert (properties.message_id, properties.correlation_id, properties.headers) == ("m0", named[0], {"a": 0})
-    assert (properties.reply_to, body) == (caller.queue, request(0, -5))
-    case.gateway(case.text(case.settings({"queue": queue}), "live", model="says_half", accept="half:1"))
-    caller.wait(named[1:])
 
 
 # Leaving.

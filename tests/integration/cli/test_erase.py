@@ -15,6 +15,7 @@ from gateway.seal import place
 from gateway.store import queries
 from gateway.store.audit import entries
 from gateway.store.batch import Batch
+from gateway.store.dead import sums
 from gateway.store.model import Pending, Replica
 from gateway.store.secret import digest, secret
 from gateway.store.values import keep
@@ -64,6 +65,8 @@ def test_a_person_is_removed_everywhere_however_the_key_is_spelled(
     assert "loans: a broken one" in ran.stderr and "backups" in ran.output
     assert [one.call_id for one in queries.sample(filled, ROUTE, 1)] == ["3"]
     assert json.loads((path.parent / "dead").read_text()) == {"d2": "13"}
+    [letters] = sums(filled, "loans")
+    assert (letters.came, letters.erased) == (1, 1)
     [entry] = entries(filled)
     assert (entry.event.action, entry.event.reason, entry.event.details["records"]) == (
         "erase",

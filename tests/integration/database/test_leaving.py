@@ -30,7 +30,7 @@ def test_a_row_that_was_given_up_is_shown_and_tried_again(legacy: Legacy, tmp_pa
         assert (count, letter.id, letter.reason) == (1, "Score/[1]", "CandidateFailed")
         assert letter.properties == {"attempts": "1"} and b'"branch":"B1"' in letter.body
         with pytest.raises(Unfinished, match=r"Score/\[2\]"):
-            await bank.resubmit(["Score/[1]", "Score/[2]"])
+            assert [one.id async for one in bank.resubmit(["Score/[1]", "Score/[2]"])] == ["Score/[1]"]
         assert legacy.states() == {"NEW": 1} and legacy.side() == []
         await bank.close()
 

@@ -113,6 +113,9 @@ class Forwarding:
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
         raise AssertionError("nothing is kept")
 
+    def buried(self, source: str, operation: str, letter: str, reason: str) -> None:
+        raise AssertionError("nothing is put aside")
+
     def count(self, source: str, operation: str, event: str, amount: int = 1) -> None:
         raise AssertionError("nothing is counted")
 
