@@ -3,7 +3,6 @@
 Every write is fenced: it happens only for rows that are still open, and tells for which it did.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -152,12 +151,14 @@ class Place:
 
     def grouped(self, answers: Answers) -> Mapping[tuple[str, ...], list[tuple[Key, Sequence[Any]]]]:
         """The rows by which columns they set: an answer and a refusal set other ones. Raises RowRefused."""
-        layout, groups = self._layout, defaultdict[tuple[str, ...], list[tuple[Key, Sequence[Any]]]](list)
+        writers, groups = self._layout.writers, dict[tuple[str, ...], list[tuple[Key, Sequence[Any]]]]()
         for key, answer in answers.items():
             names = tuple(answer)
-            if alien := [name for name in names if name not in layout.target.c]:
-                raise RowRefused(f"{layout.target.fullname} has no column {', '.join(alien)}")
-            groups[names].append((key, [layout.write(name, value) for name, value in answer.items()]))
+            if (group := groups.get(names)) is None:
+                if alien := [name for name in names if name not in writers]:
+                    raise RowRefused(f"{self._layout.target.fullname} has no column {', '.join(alien)}")
+                group = groups[names] = []
+            group.append((key, [writers[name](value) for name, value in answer.items()]))
         return groups
 
     def _called(self, connection: Connection, answers: Answers) -> set[Key]:

@@ -195,12 +195,9 @@ def bulk(dialect: str, columns: Names) -> FromClause | None:
 
 def packed(rows: Sequence[Sequence[Any]]) -> str:
     """The rows as the JSON of `bulk`. Raises TypeError for a value that JSON cannot carry."""
-    return json.dumps(
-        [
-            {f"c{at}": jsonable(value) for at, value in enumerate(row) if value is not None}
-            for row in rows
-        ]
-    )  # fmt: skip
+    names = [f"c{at}" for at in range(len(rows[0]))] if rows else []
+    named = [{name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows]
+    return json.dumps(named, default=jsonable, check_circular=False)
 
 
 def _postgresql(columns: Names) -> FromClause:

@@ -103,7 +103,7 @@ class Desk:
         for row in rows:
             mapping = row._mapping
             key = layout.keyed([mapping[column] for column in layout.result_key])
-            found[key] = RowRaw({name: step(mapping[layout.result.c[name]]) for name, step in layout.result_readers})
+            found[key] = RowRaw(layout.read_result(row))
         return found
 
     def _reply(self, row: Any) -> RowRaw | None:
@@ -115,8 +115,8 @@ class Desk:
         if isinstance(state, str):
             state = state.rstrip(" ")
         if state in status.done:
-            return RowRaw(self.values(row))
-        return RowRaw(self.values(row), FAILED) if status.error is not None and state == status.error else None
+            return RowRaw(self.layout.read(row))
+        return RowRaw(self.layout.read(row), FAILED) if status.error is not None and state == status.error else None
 
     # Claiming.
 
@@ -239,11 +239,7 @@ class Desk:
 
     def seen(self, row: Sequence[Any]) -> Seen:
         """A row of the source, or one that begins with its columns."""
-        return Seen(key_of(self.layout, row), position(self.layout, row), self.values(row))
-
-    def values(self, row: Sequence[Any]) -> Payload:
-        """A row of the source, or one that begins with its columns, as a message."""
-        return {name: step(value) for (name, step), value in zip(self.layout.readers, row, strict=False)}
+        return Seen(key_of(self.layout, row), position(self.layout, row), self.layout.read(row))
 
     def _parts(self, keys: Sequence[Key]) -> Sequence[Sequence[Key]]:
         size = min(1000, chunk(self.layout.dialect, len(self.layout.key)))

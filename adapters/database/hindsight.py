@@ -52,7 +52,7 @@ class Hindsight:
                 # A page full of one moment would come again for ever: then we go on behind it, by the key.
                 self._after = rows[-1] if len(rows) == limit else None
                 self._low = max(self._low, *(row[-1] for row in rows)) if self._low is not None else rows[-1][-1]
-        found = [Seen(key_of(self._desk.layout, row), (), self._desk.values(row)) for row in rows]
+        found = [Seen(key_of(self._desk.layout, row), (), self._desk.layout.read(row)) for row in rows]
         return [one for one in found if one.key not in self._seen]
 
     def _begin(self, highest: Any) -> Any:

@@ -11,7 +11,7 @@ from sqlalchemy import Table as AnyTable
 from adapters.database.config import Filter, TableSettings, side_table
 from adapters.database.dialect import name_of
 from adapters.database.engine import translated
-from adapters.database.values import Step, key_step, reader, writer
+from adapters.database.values import RowReader, Step, key_step, row_reader, writer
 from gateway.contract import ConfigError
 
 Columns = Sequence[Column[Any]]
@@ -38,9 +38,12 @@ class Layout:
     """Where answers are rows of their own."""
     result_key: Columns
     """Its columns, in the order of `key`."""
-    readers: Sequence[tuple[str, Step]]
-    result_readers: Sequence[tuple[str, Step]]
-    zone: ZoneInfo | None
+    read: RowReader
+    """Reads rows that begin with `columns`."""
+    read_result: RowReader
+    """Reads rows of the target."""
+    writers: Mapping[str, Step]
+    """By column of the target how a value is written into it."""
     dialect: str
     key_steps: Sequence[Step]
     key_at: Sequence[int] = ()
@@ -59,10 +62,6 @@ class Layout:
     def column(self, name: str, setting: str) -> Column[Any]:
         """A column of the source. Raises Missing."""
         return column_of(self.source, name, f"{self.where}.{setting}")
-
-    def write(self, name: str, value: Any) -> Any:
-        """A value as it is written into a column of the target."""
-        return writer(self.target.c[name], self.zone, self.dialect)(value)
 
 
 def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str | None, typed: bool = False) -> Layout:
@@ -83,25 +82,24 @@ def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str |
         test for name, one in settings.where.items()
         for test in tests(column_of(source, name, f"{where}.where"), one)
     ]  # fmt: skip
+    dialect = name_of(engine.dialect)
     order = [column_of(source, name, f"{where}.order") for name in settings.order]
+    target = source if result is None else result
+    columns = [*read, *(one for one in [*key, *order] if one not in read)]
     layout = Layout(
         where, settings, source, key, [*order, *(one for one in key if one not in order)],
-        [*read, *(one for one in [*key, *order] if one not in read)], filters, result,
-        _result_key(where, settings, key, result), (), (), zone, name_of(engine.dialect),
-        [key_step(one, name_of(engine.dialect)) for one in key],
+        columns, filters, result,
+        _result_key(where, settings, key, result), row_reader(columns, zone, dialect),
+        row_reader(list(target.c), zone, dialect),
+        {str.__str__(one.name): writer(one, zone, dialect) for one in target.c},
+        dialect, [key_step(one, dialect) for one in key],
     )  # fmt: skip
     layout.key_at = [layout.columns.index(one) for one in key]
     layout.order_at = [layout.columns.index(one) for one in layout.order]
-    layout.readers = _readers(layout.columns, zone)
-    layout.result_readers = _readers(list(result.c), zone) if result is not None else ()
     _check(layout)
     if layout.dialect == "sqlite" and not typed:
         _untyped(source, *([result] if result is not None else []))
     return layout
-
-
-def _readers(columns: Columns, zone: ZoneInfo | None) -> Sequence[tuple[str, Step]]:
-    return [(str.__str__(one.name), reader(one, zone)) for one in columns]  # SQLAlchemy's own kind of str is no key
 
 
 def found(connection: Connection, metadata: MetaData, name: str, where: str) -> AnyTable:

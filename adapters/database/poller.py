@@ -5,6 +5,7 @@ answered and answered before it is done with: whoever is killed loses nothing, a
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +31,8 @@ from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
 T = TypeVar("T")
 SLICE = 128
 """Rows that are answered at once: between two slices others have their turn on the event loop."""
+AHEAD = 2
+"""Batches that are answered while the next is claimed."""
 REVIEW = 5.0
 """Seconds between two looks at what was written."""
 
@@ -49,11 +52,12 @@ class Poller:
         self._engine = engine
         self._calls = calls
         self._say = say
-        # While one batch is answered the next is claimed; SQLite has one writer at a time.
-        self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 2, f"{name}/{operation}")
+        # While one batch is claimed others are written; SQLite has one writer at a time.
+        self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 3, f"{name}/{operation}")
         self._scoring = asyncio.Lock()
-        self._under_way: asyncio.Task[int] | None = None
-        """The batch that is being answered while the next is claimed."""
+        self._under_way: deque[asyncio.Task[int]] = deque()
+        """Batches that are being answered, the oldest first: while one is written the next is scored, and a third
+        claimed."""
         self._pace = Pace(settings.poll, settings.budget.rows)
         self._leader = Leader(f"{name}/{operation}")
         self._schedule = Schedule(self._table.batch, self._table.claim.lease)
@@ -81,8 +85,8 @@ class Poller:
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
-            if self._under_way:
-                await self._tried(gateway, self._under_way)
+            while self._under_way:
+                await self._tried(gateway, self._under_way.popleft())
             self._threads.shutdown(wait=False)
 
     async def _tried(self, gateway: Gateway, work: Awaitable[int]) -> int:
@@ -198,12 +202,16 @@ class Poller:
                 return 0
         taken = await self._run(lambda: desk.claim(self._table.size))
         self._quiet = len(taken.rows) <= 1
-        before, self._under_way = self._under_way, asyncio.create_task(self._answer(gateway, desk, taken))
-        done = await before if before else 1
+        self._under_way.append(asyncio.create_task(self._answer(gateway, desk, taken)))
         if len(taken.rows) == self._table.size and self._table.batch is None:
+            done = 1
+            while len(self._under_way) > AHEAD:
+                done = await self._under_way.popleft()
             return len(taken.rows) if done else 0  # there may be more, to be claimed meanwhile
-        last, self._under_way = self._under_way, None
-        return await last
+        done = 0
+        while self._under_way:
+            done = await self._under_way.popleft()
+        return done
 
     async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen, look: int) -> int:
         """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one,

@@ -1,7 +1,7 @@
 """Column values on their way in and out: what the driver gives becomes a scalar of the contract, and back."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Column, types
 
 Step = Callable[[Any], Any]
-PLAIN = (str, int, bool)
+RowReader = Callable[[Sequence[Any]], dict[str, Any]]
+"""How a row is read that begins with certain columns."""
 _MOST = frozenset((str, int, type(None), Decimal, float))
 """What nearly every value is: asked for first, since each value of each row is."""
+_CERTAIN = (types.Integer, types.VARCHAR, types.TEXT)
+"""Types whose values need no step: drivers give what the column says, but for SQLite, whose columns only claim it."""
 
 
 def reader(column: Column[Any], zone: ZoneInfo | None) -> Step:
@@ -27,6 +30,21 @@ def reader(column: Column[Any], zone: ZoneInfo | None) -> Step:
     if isinstance(column.type, types.DateTime) and zone is not None:
         return lambda value: _zoned(plain(value), zone)
     return plain
+
+
+def row_reader(columns: Sequence[Column[Any]], zone: ZoneInfo | None, dialect: str) -> RowReader:
+    """How rows that begin with these columns are read, into values by name."""
+    names = [str.__str__(one.name) for one in columns]  # SQLAlchemy's own kind of str is no key
+    steps = [(name, reader(one, zone)) for name, one in zip(names, columns, strict=True)
+             if dialect == "sqlite" or not isinstance(one.type, _CERTAIN)]  # fmt: skip
+
+    def read(row: Sequence[Any]) -> dict[str, Any]:
+        values = dict(zip(names, row, strict=False))
+        for name, step in steps:
+            values[name] = step(values[name])
+        return values
+
+    return read
 
 
 def exact(value: Any) -> Any:
@@ -71,10 +89,9 @@ def writer(column: Column[Any], zone: ZoneInfo | None, dialect: str) -> Step:
     return write
 
 
-def jsonable(value: Any) -> Any:
-    """A value as a bulk statement's JSON carries it. Raises TypeError for what must be bound by itself."""
-    if value is None or isinstance(value, str | int | float):
-        return value
+def jsonable(value: Any) -> str:
+    """A value that is no JSON by itself as a bulk statement carries it. Raises TypeError for what must be bound by
+    itself."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):

@@ -50,7 +50,7 @@ def layout(name: str, **more: Any) -> Layout:
     settings = TableSettings.model_validate({"table": "bank.loans", "find": find, **more})
     key = [loans.c.branch, loans.c.no]
     steps = [lambda value: value] * 2
-    return Layout("here", settings, loans, key, key, list(loans.c), [], None, [], [], [], None, name, steps)
+    return Layout("here", settings, loans, key, key, list(loans.c), [], None, [], dict, dict, {}, name, steps)
 
 
 def sql(statement: Any, name: str) -> str:
