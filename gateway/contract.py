@@ -31,6 +31,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Mutable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
@@ -368,9 +369,13 @@ class Gateway(Protocol):
         """Whether this token (32 bytes at most, a digest) was not seen in this scope for `ttl` seconds, over all
         workers and replicas. While the store is down, over this worker only: it never fails and never waits long."""
 
-    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+    async def keep(
+        self, scope: str, values: Mapping[bytes, bytes], ttl: float, calls: Mapping[bytes, Call] = MappingProxyType({})
+    ) -> Mapping[bytes, bytes]:
         """Keeps a value under each token (32 bytes at most, a digest) for `ttl` seconds; durable when it returns, and
         seen by all workers and replicas. The first value of a token stands: what is returned is what stands.
+
+        `calls`, by token too, are those that values are answers to: so a person's can be erased.
 
         Raises NotKept, and then it is open whether they are kept."""
 

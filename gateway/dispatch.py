@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from gateway.afterwards import Afterwards
@@ -38,7 +39,7 @@ from gateway.contract import (
     Values,
 )
 from gateway.cutover import Caps, decide
-from gateway.kept import Kept
+from gateway.kept import Kept, persons
 from gateway.load import Load
 from gateway.mapping import Canonical
 from gateway.once import Once
@@ -161,9 +162,12 @@ class Dispatch:
         await self._burials.finish()
         self._meters.flush()
 
-    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+    async def keep(
+        self, scope: str, values: Mapping[bytes, bytes], ttl: float, calls: Mapping[bytes, Call] = MappingProxyType({})
+    ) -> Mapping[bytes, bytes]:
         """Keeps values by token; see the contract. Raises NotKept."""
-        return await self._kept.keep(scope, values, ttl)
+        found = {token: persons(self.table.find(call.source, call.operation), call) for token, call in calls.items()}
+        return await self._kept.keep(scope, values, ttl, found)
 
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """The values that stand under these tokens. Raises NotKept."""

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from adapters.amqp.config import Dedupe
-from gateway.contract import Gateway, NotKept, Raw
+from gateway.contract import Call, Gateway, NotKept, Raw
 
 REMEMBERED = 16 << 20
 """Bytes of answers that a worker remembers by itself."""
@@ -49,12 +49,13 @@ class Answers:
                 found |= {token: _read(value) for token, value in stored.items()}
         return found
 
-    async def keep(self, answers: Mapping[bytes, Raw]) -> Mapping[bytes, Raw]:
-        """The answers to give: those that another worker gave first stand. Raises NotKept as `found` does."""
+    async def keep(self, answers: Mapping[bytes, Raw], calls: Mapping[bytes, Call]) -> Mapping[bytes, Raw]:
+        """The answers to give to these calls: those that another worker gave first stand. Raises NotKept as `found`
+        does."""
         values = {token: _written(raw) for token, raw in answers.items()}
         if self.durable:
             try:
-                values = dict(await self._gateway.keep(self._scope, values, self._settings.ttl))
+                values = dict(await self._gateway.keep(self._scope, values, self._settings.ttl, calls))
             except NotKept:
                 if self._settings.without_store == "wait":
                     raise

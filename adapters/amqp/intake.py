@@ -185,9 +185,10 @@ class Intake:
         self._task(self._keep_and_send(made))
 
     async def _keep_and_send(self, made: Sequence[tuple[Attempt, Made]]) -> None:
-        given = {attempt.entry.name: answer.raw for attempt, answer in made if named(attempt.entry.delivery)}
+        calls = {attempt.entry.name: attempt for attempt, _ in made if named(attempt.entry.delivery)}
+        given = {attempt.entry.name: answer.raw for attempt, answer in made if attempt.entry.name in calls}
         try:
-            standing: Mapping[bytes, Raw] = await self._answers.keep(given) if given else {}
+            standing: Mapping[bytes, Raw] = await self._answers.keep(given, calls) if given else {}
         except NotKept:
             self._defer([attempt.entry for attempt, _ in made])
             return

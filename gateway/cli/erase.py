@@ -25,7 +25,7 @@ from gateway.seal import Keyring, Unopened, place
 from gateway.store.dead import erased as forgotten
 from gateway.store.engine import connect
 from gateway.store.erasure import erase as remove
-from gateway.store.erasure import forget
+from gateway.store.erasure import forget, scrub
 from gateway.store.model import Pending
 from gateway.store.secret import digest, secret
 
@@ -53,7 +53,8 @@ def erase(path: Path, route: str, spelled: str, reason: str) -> None:
     left: list[str] = []
     ring = keyring(loaded.config.records, hashed)
     removed: dict[str, int] = dict(remove(engine, route, name, partial(person.waits, ring, left)))
-    removed["stored replies"] = forget(engine, [f"{kind}/{source}" for kind, source in _kinds(loaded, person.sources)])
+    scopes = [f"{kind}/{source}" for kind, source in _kinds(loaded, person.sources)]
+    removed["stored replies"], removed["stored replies of unknown persons"] = forget(engine, scopes, name)
     for what, many in removed.items():
         console.line(f"{what}: {many} removed")
     for adapter, erased in _adapters(loaded, person):
@@ -62,8 +63,11 @@ def erase(path: Path, route: str, spelled: str, reason: str) -> None:
         left += [f"{adapter}: {sentence}" for sentence in erased.left]
         if erased.letters:
             forgotten(engine, adapter, burials(adapter, erased.letters), datetime.now(UTC), who())
-    if removed["stored replies"]:
-        left.append("replies of others were removed with hers: one of these requests that comes again is scored again")
+    if removed["stored replies of unknown persons"]:
+        left.append(
+            "of some replies nobody can tell whose they were: where such a request comes again, it is scored again"
+        )
+    scrub(engine)
     _conclude(engine, route, name, removed, left, reason)
 
 

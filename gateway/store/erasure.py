@@ -3,24 +3,26 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from sqlalchemy import Connection, Engine, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
 from gateway.store import joins, tables, upsert
 from gateway.store.engine import reading, writing
 from gateway.store.joins import CLOSED, OPEN
 from gateway.store.model import NOT_OBSERVABLE, Pending
+from gateway.store.secret import SIZE
 
 ERASED = f"{NOT_OBSERVABLE}:erased"
 """What a call becomes whose answer was still awaited."""
 _STEP = 20_000
 """Records looked at in one transaction: there is no index on keys, which every call would have to pay for."""
 _WAITING = 200
+_REPLIES = 1000
 _REPLICA = "erasure"
 
 
 def erase(engine: Engine, route: str, key: bytes, about: Callable[[Pending], bool]) -> Mapping[str, int]:
     """Removes the records and the evidence under this HMAC, and the waiting calls that `about` knows; returns how many
-    of each. The ledger goes on balancing. Raises StoreDown, and can then be run again."""
+    of each. The ledger goes on balancing; `scrub` ends it. Raises StoreDown, and can then be run again."""
     removed = Counter({"records": 0, "evidence": 0, "waiting calls": 0})
     for first in _steps(engine):
         with writing(engine) as connection:
@@ -30,14 +32,36 @@ def erase(engine: Engine, route: str, key: bytes, about: Callable[[Pending], boo
         mine = (tables.evidence.c.key == key) & tables.evidence.c.epoch.in_(epochs)
         removed["evidence"] = connection.execute(delete(tables.evidence).where(mine)).rowcount
     removed["waiting calls"] = _waiting(engine, route, about)
-    _scrub(engine)
     return removed
 
 
-def forget(engine: Engine, scopes: Collection[str]) -> int:
-    """Removes every stored reply of these scopes; returns how many. Raises StoreDown."""
-    with writing(engine) as connection:
-        return connection.execute(delete(tables.value).where(tables.value.c.scope.in_(scopes))).rowcount
+def forget(engine: Engine, scopes: Collection[str], key: bytes) -> tuple[int, int]:
+    """Removes the stored replies of these scopes that are about this HMAC, alone or with others, and those that nobody
+    can tell whose they are; returns how many of each. Raises StoreDown, and can then be run again."""
+    table, counts = tables.value, [0, 0]
+    for scope in scopes:
+        last: bytes | None = b""
+        while last is not None:
+            with writing(engine) as connection:
+                last = _forget(connection, (table.c.scope == scope) & (table.c.token > last), key, counts)
+    return counts[0], counts[1]
+
+
+def _forget(connection: Connection, span: ColumnElement[bool], key: bytes, counts: list[int]) -> bytes | None:
+    """Removes within a step, adds to the counts, and returns the step's last token; None when there was none."""
+    table = tables.value
+    step = select(table.c.token, table.c.persons).where(span).order_by(table.c.token).limit(_REPLIES)
+    rows = [(bytes(token), persons) for token, persons in connection.execute(step)]
+    hers = [token for token, persons in rows if persons is not None and key in _parted(bytes(persons))]
+    unknown = [token for token, persons in rows if persons is None]
+    connection.execute(delete(table).where(span, table.c.token.in_(hers + unknown)))
+    counts[0] += len(hers)
+    counts[1] += len(unknown)
+    return rows[-1][0] if rows else None
+
+
+def _parted(persons: bytes) -> Collection[bytes]:
+    return {persons[at : at + SIZE] for at in range(0, len(persons), SIZE)}
 
 
 def _steps(engine: Engine) -> Iterator[int]:
@@ -78,7 +102,7 @@ def _close(connection: Connection, route: str, call_ids: Collection[str]) -> int
     return len(states)
 
 
-def _scrub(engine: Engine) -> None:
+def scrub(engine: Engine) -> None:
     """SQLite overwrites what it deletes, but the write-ahead log still has it until it is emptied."""
     if engine.dialect.name == "sqlite":
         with engine.connect() as connection:

@@ -10,6 +10,9 @@ from gateway.store import upsert
 from gateway.store.engine import writing
 from gateway.store.tables import secret as table
 
+SIZE = 16
+"""Bytes of a digest."""
+
 
 def secret(engine: Engine, name: str = "key") -> bytes:
     """The secret of this name: 32 random bytes, made once, the same for every replica. Raises StoreDown."""
@@ -20,4 +23,4 @@ def secret(engine: Engine, name: str = "key") -> bytes:
 
 def digest(secret: bytes, route: str, key: str) -> bytes:
     """The first 16 bytes of HMAC-SHA256 of route, NUL, key: the same customer differs from route to route."""
-    return hmac.digest(secret, f"{route}\0{key}".encode("utf-8", "surrogatepass"), hashlib.sha256)[:16]
+    return hmac.digest(secret, f"{route}\0{key}".encode("utf-8", "surrogatepass"), hashlib.sha256)[:SIZE]

@@ -271,6 +271,7 @@ value = Table(
     Column("token", LargeBinary, primary_key=True),
     Column("value", LargeBinary, nullable=False),
     Column("expires", Instant, nullable=False),
+    Column("persons", LargeBinary),
     Index("value_expires", "expires"),
 )
 

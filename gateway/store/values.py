@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 
 from sqlalchemy import Engine, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,9 +12,13 @@ from gateway.store.replicas import clock
 from gateway.store.tables import value as table
 
 
-def keep(engine: Engine, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+def keep(
+    engine: Engine, scope: str, values: Mapping[bytes, bytes], ttl: float,
+    whose: Mapping[bytes, Sequence[bytes]] = MappingProxyType({}),
+) -> Mapping[bytes, bytes]:  # fmt: skip
     """Keeps the values for `ttl` seconds by the database's clock; what was kept first, and has not expired, stands
-    and is returned instead. Committed when it returns. Raises StoreDown."""
+    and is returned instead. `whose` has the HMACs of the keys that a value is about, by token, where they are known.
+    Committed when it returns. Raises StoreDown."""
     if not values:
         return {}
     with writing(engine) as connection:
@@ -21,10 +26,11 @@ def keep(engine: Engine, scope: str, values: Mapping[bytes, bytes], ttl: float) 
         insert = postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
         # In one order everywhere, or two writers of the same tokens could each wait for the other.
         rows = [
-            {"scope": scope, "token": token, "value": values[token], "expires": now + timedelta(seconds=ttl)}
+            {"scope": scope, "token": token, "value": values[token], "expires": now + timedelta(seconds=ttl),
+             "persons": b"".join(whose[token]) if token in whose else None}
             for token in sorted(values)
-        ]
-        changed = {"value": insert.excluded.value, "expires": insert.excluded.expires}
+        ]  # fmt: skip
+        changed = {name: insert.excluded[name] for name in ("value", "expires", "persons")}
         connection.execute(
             insert.on_conflict_do_update(index_elements=["scope", "token"], set_=changed, where=table.c.expires <= now),
             rows,

@@ -120,6 +120,33 @@ def test_dead_letters_and_requests_that_nobody_takes_keep_it_from_leaving(case: 
     assert depth(case.node, queue) == 1, "and it is still there"
 
 
+# One person.
+
+
+def test_of_the_stored_replies_those_of_one_person_are_erased_and_her_request_alone_is_scored_again(
+    case: Case,
+) -> None:
+    queue = case.queue("requests")
+    settings = case.settings({"queue": queue}, dedupe="store")
+    path = written(case, case.text(settings, "live"))
+    gateway = case.gateway(path.read_text())
+    caller = case.caller()
+    for at in range(3):
+        caller.send(queue, request(at), f"c{at}", message_id=f"m{at}")
+    caller.wait(["c0", "c1", "c2"])
+    gateway.end()
+    erased = command(path, "erase", "loan", "c1")
+    assert erased.exit_code == 0 and "stored replies: 1 removed" in erased.output, erased.output
+    assert "stored replies of unknown persons: 0 removed" in erased.output
+    again = case.gateway(path.read_text())  # in its memory is nothing of before
+    caller.replies.clear()
+    for at in range(3):
+        caller.send(queue, request(at), f"c{at}", message_id=f"m{at}")
+    caller.wait(["c0", "c1", "c2"])
+    until(lambda: again.events().get("answered") == 3, "all answers to be confirmed")
+    assert again.events()["repeated"] == 2
+
+
 # Brokers.
 
 

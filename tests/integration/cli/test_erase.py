@@ -18,7 +18,7 @@ from gateway.store.batch import Batch
 from gateway.store.dead import sums
 from gateway.store.model import Pending, Replica
 from gateway.store.secret import digest, secret
-from gateway.store.values import keep
+from gateway.store.values import keep, kept
 from gateway.store.writer import Writer
 from tests.integration.cli.conftest import TEXT, Run
 from tests.integration.store.samples import NOW, batch, record
@@ -45,7 +45,8 @@ def filled(path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engin
         for call, key in (("4", "12"), ("5", "13"))
     ]  # fmt: skip
     writer.flush(Batch(opened=waiting))
-    keep(engine, "leaving/loans/Score", {b"t": b"reply"}, 60)
+    replies = dict.fromkeys((b"hers", b"his", b"older"), b"reply")
+    keep(engine, "leaving/loans/Score", replies, 60, {b"hers": [hers, his], b"his": [his]})
     return engine
 
 
@@ -59,12 +60,15 @@ def test_a_person_is_removed_everywhere_however_the_key_is_spelled(
         "records: 2 removed",
         "waiting calls: 1 removed",
         "stored replies: 1 removed",
+        "stored replies of unknown persons: 1 removed",
         "loans: 1 dead letters",
     ):
         assert sentence in ran.output
     assert "loans: a broken one" in ran.stderr and "backups" in ran.output
     assert [one.call_id for one in queries.sample(filled, ROUTE, 1)] == ["3"]
     assert json.loads((path.parent / "dead").read_text()) == {"d2": "13"}
+    assert "where such a request comes again, it is scored again" in ran.stderr
+    assert set(kept(filled, "leaving/loans/Score", [b"hers", b"his", b"older"])) == {b"his"}
     [letters] = sums(filled, "loans")
     assert (letters.came, letters.erased) == (1, 1)
     [entry] = entries(filled)

@@ -107,7 +107,9 @@ class Forwarding:
     async def once(self, scope: str, token: bytes, ttl: float) -> bool:
         raise AssertionError("nobody is asked for a token")
 
-    async def keep(self, scope: str, values: Mapping[bytes, bytes], ttl: float) -> Mapping[bytes, bytes]:
+    async def keep(
+        self, scope: str, values: Mapping[bytes, bytes], ttl: float, calls: Mapping[bytes, Call] | None = None
+    ) -> Mapping[bytes, bytes]:
         raise AssertionError("nothing is kept")
 
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:

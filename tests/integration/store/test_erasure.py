@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from gateway.store import queries
 from gateway.store.batch import Batch
 from gateway.store.epochs import epoch
-from gateway.store.erasure import ERASED, erase, forget
+from gateway.store.erasure import ERASED, erase, forget, scrub
 from gateway.store.evidence import units
 from gateway.store.model import Close, Pending
 from gateway.store.values import keep, kept
@@ -65,15 +65,27 @@ def test_what_was_erased_is_no_longer_among_the_bytes_of_a_sqlite_store(engine: 
     writer.flush(batch(*(record(str(at), key=HERS, fields={"name": "Zwiebelfisch"}) for at in range(300))))
     writer.flush(batch(record("his", key=HIS, fields={"name": "Kaltmamsell"})))
     erase(engine, ROUTE, HERS, hers)
+    scrub(engine)
     if engine.dialect.name == "sqlite":
         files = Path(str(engine.url.database)).parent.glob("store.db*")
         found = b"".join(file.read_bytes() for file in files)
         assert b"Kaltmamsell" in found and b"Zwiebelfisch" not in found
 
 
-def test_stored_replies_go_by_their_scope(engine: Engine) -> None:
+def test_stored_replies_go_by_person_and_scope_and_with_them_those_of_nobody_knows_whom(engine: Engine) -> None:
+    hers = {b"%04d" % at: b"reply" for at in range(2500)}
+    whose = {token: [HERS] if int(token) % 2 else [HIS] for token in hers}
+    whose |= {b"0000": [HIS, HERS], b"0002": [], b"0004": [HIS[8:] + HERS[:8], HERS[8:] + HIS[:8]]}
     for scope in ("amqp/loans/Score", "amqp/cards/Score"):
-        keep(engine, scope, {b"1": b"reply", b"2": b"reply"}, 60)
-    assert forget(engine, ["amqp/loans/Score"]) == 2
-    assert kept(engine, "amqp/loans/Score", [b"1", b"2"]) == {}
-    assert len(kept(engine, "amqp/cards/Score", [b"1", b"2"])) == 2
+        keep(engine, scope, hers, 60, whose)
+    keep(engine, "amqp/loans/Score", {b"older": b"reply"}, 60)
+    assert forget(engine, ["amqp/loans/Score", "amqp/none/Score"], HERS) == (1251, 1)
+    assert set(kept(engine, "amqp/loans/Score", list(hers))) == {token for token in hers if HERS not in whose[token]}
+    assert len(kept(engine, "amqp/cards/Score", list(hers))) == 2500
+    assert forget(engine, ["amqp/loans/Score"], HERS) == (0, 0)
+
+
+def test_an_answer_that_is_kept_anew_is_the_new_persons(engine: Engine) -> None:
+    keep(engine, "s", {b"t": b"reply"}, 0, {b"t": [HERS]})
+    keep(engine, "s", {b"t": b"reply"}, 60, {b"t": [HIS]})
+    assert (forget(engine, ["s"], HERS), forget(engine, ["s"], HIS)) == ((0, 0), (1, 0))

@@ -44,11 +44,11 @@ def test_all_who_keep_at_once_are_told_the_same(engine: Engine) -> None:
 
 def test_workers_that_share_the_store_agree_and_without_it_nothing_is_claimed(engine: Engine, tmp_path: Path) -> None:
     async def main() -> None:
-        assert await Kept(engine).keep("loans", {b"a": b"1"}, 60) == {b"a": b"1"}
+        assert await Kept(engine).keep("loans", {b"a": b"1"}, 60, {}) == {b"a": b"1"}
         assert await Kept(engine).kept("loans", [b"a"]) == {b"a": b"1"}
         away = Kept(connect("sqlite:///missing.db", tmp_path))
         with pytest.raises(NotKept):
-            await away.keep("loans", {b"a": b"1"}, 60)
+            await away.keep("loans", {b"a": b"1"}, 60, {})
         with pytest.raises(NotKept):
             await away.kept("loans", [b"a"])
 
