@@ -62,10 +62,10 @@ check: $(VENV)/.dev  ## formatting, lint, types, the direction of imports, docke
 faults: $(VENV)/.dev  ## the fault tests, the long ones too
 	$(BIN)/pytest tests/faults $(ARGS)
 
-interop: $(VENV)/.dev  ## SOAP and queue clients call the gateway; makes the matrix in docs/soap.md (CI=true: checks it)
+interop: $(VENV)/.dev  ## SOAP and queue clients call the gateway; makes the matrices in docs (CI=true: checks them)
 	@mkdir -p .understudy
 	$(BIN)/pytest -m interop tests/interop --junitxml=.understudy/interop.xml $(ARGS) && passed=true || passed=false; \
-	$(BIN)/python -m tests.interop.matrix .understudy/interop.xml $(if $(CI),--check) && $$passed
+	$(BIN)/python -m tests.interop.matrices .understudy/interop.xml $(if $(CI),--check) && $$passed
 
 wheel: $(VENV)/.dev  ## builds the wheel, installs it into a fresh environment elsewhere and tries it
 	$(BIN)/pytest -m wheel tests/packaging $(ARGS)

@@ -87,7 +87,7 @@ class Queues:
         """The example with this queue; with `forward` the old worker is behind it. See tests.served.served."""
         content = YAML(typ="safe").load(Path(example.__path__[0]) / "understudy.yaml")
         mapping = content["routes"][ROUTE]["sources"]["loans_soap/ScoreLoan"]
-        operation: dict[str, Any] = {"queue": self.requests, "format": "json"}
+        operation: dict[str, Any] = {"queue": self.requests, "format": "json", **given.pop("operation", {})}
         if forward:
             operation["forward"] = {"routing_key": self.worker}
         adapter = {

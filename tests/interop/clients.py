@@ -50,9 +50,13 @@ class Client:
 
     def released(self, folder: Path) -> str:
         """The release of the library."""
-        command = [word.format(folder=folder) for word in self.release]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
-        return str(re.findall(r"\d+(?:\.\d+)+", done.stdout + done.stderr)[-1])
+        return released([word.format(folder=folder) for word in self.release])
+
+
+def released(command: Sequence[str]) -> str:
+    """The last number with dots that a program prints."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return str(re.findall(r"\d+(?:\.\d+)+", done.stdout + done.stderr)[-1])
 
 
 def run(command: Sequence[str], folder: Path) -> str:
@@ -91,7 +95,8 @@ def _node(folder: Path, wsdl: str) -> None:
     run(["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--silent"], folder)
 
 
-def _package(name: str) -> Sequence[str]:
+def package(name: str) -> Sequence[str]:
+    """The command that says which release of a Python package is installed."""
     return (sys.executable, "-c", f"import importlib.metadata as known; print(known.version({name!r}))")
 
 
@@ -111,9 +116,9 @@ CLIENTS = (
     Client("node", "node-soap", BOTH, ("node", str(HERE / "node" / "client.js")),
            ("node", "-p", "require('{folder}/node_modules/soap/package.json').version"), _node, services.NODE,
            tells_nil=False),
-    Client("suds", "suds", ("1.1",), (sys.executable, str(HERE / "suds" / "client.py")), _package("suds-community"),
+    Client("suds", "suds", ("1.1",), (sys.executable, str(HERE / "suds" / "client.py")), package("suds-community"),
            tells_nil=False),
-    Client("zeep", "zeep", BOTH, (sys.executable, str(HERE / "zeep" / "client.py")), _package("zeep"),
+    Client("zeep", "zeep", BOTH, (sys.executable, str(HERE / "zeep" / "client.py")), package("zeep"),
            tells_nil=False),
 )  # fmt: skip
 CALLERS = tuple((client, version) for client in CLIENTS for version in client.versions)
