@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -260,27 +260,66 @@ def test_a_table_that_somebody_locks_is_waited_for_no_longer_than_allowed(legacy
         asyncio.run(case())
 
 
+BATCH = {"coexists": "view", "verify": "100ms"}
+BESIDE = {"answer": {"table": "opinions", "key": {"id": "loan"}}, "refusal": None}
+
+
+def over(legacy: Legacy, ids: range) -> None:
+    """A batch that writes its answers over ours."""
+    with legacy.engine.begin() as connection:
+        done = connection.execute(update(loans).where(loans.c.id.in_(ids)).values(decision="R", score=1, note="batch"))
+        assert done.rowcount == len(ids)
+
+
+def beside(legacy: Legacy, ids: range) -> None:
+    """A batch that adds its answers to ours: nothing keeps a key from having two."""
+    with legacy.engine.begin() as connection:
+        rows = [{"loan": n} for n in ids]
+        connection.execute(text("INSERT INTO opinions (loan, decision, score) VALUES (:loan, 'R', 1)"), rows)
+
+
 @pytest.mark.parametrize("legacy", ["postgresql", "mariadb"], indirect=True)
-def test_a_batch_that_ignores_our_claims_trips_the_guard(legacy: Legacy, tmp_path: Path) -> None:
-    """Given a limit on what is written over, when the batch answers our rows again, then the route is held."""
-    batch = {"coexists": "view", "verify": "100ms"}
-    legacy.claims(settings(legacy, batch=batch))
-    guarded = config(adapter(legacy, batch=batch)).replace(
-        "    compare:", '    guard: {counters: {"noticed:overwritten": 5}}\n    compare:'
+@pytest.mark.parametrize(
+    ("word", "again", "table"),
+    [("overwritten", over, {}), ("doubled", beside, BESIDE)],
+    ids=["over ours", "beside ours"],
+)
+def test_a_batch_that_ignores_our_claims_trips_the_guard(
+    legacy: Legacy, tmp_path: Path, word: str, again: Callable[[Legacy, range], None], table: dict[str, object]
+) -> None:
+    """Given a limit on answers that are written over or doubled, when the batch answers our rows again, then each such
+    row is counted once, by ledger and metrics, the route is held, and new rows are left to the batch."""
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE opinions (loan INTEGER, decision VARCHAR(1), score NUMERIC(7, 1))")
+    legacy.claims(settings(legacy, batch=BATCH, **table))
+    guarded = config(adapter(legacy, batch=BATCH, **table)).replace(
+        "    compare:", f'    guard: {{counters: {{"noticed:{word}": 5}}}}\n    compare:'
     )
 
     async def case() -> None:
         async with running(guarded, tmp_path) as gateway:
+
+            def looked() -> bool:
+                Lookout(gateway.engine, Meters()).look(gateway.dispatch.table)
+                return bool(holds(gateway.engine))
+
             legacy.apply(range(1, 41), amount=10)
             await gateway.until(lambda: legacy.states() == {"DONE": 40})
             await gateway.until(lambda: gateway.ledger("loan")["seen"] == 40)
-            await asyncio.to_thread(Lookout(gateway.engine, Meters()).look, gateway.dispatch.table)
-            with legacy.engine.begin() as connection:
-                connection.execute(update(loans).where(loans.c.id <= 15).values(decision="R", score=1, note="batch"))
-            await gateway.until(lambda: gateway.ledger("loan")["noticed:overwritten"] == 15)
-            await asyncio.to_thread(Lookout(gateway.engine, Meters()).look, gateway.dispatch.table)
+            assert not await asyncio.to_thread(looked)
+            again(legacy, range(1, 16))
+            await gateway.until(lambda: gateway.ledger("loan")[f"noticed:{word}"] >= 15)
+            await gateway.until(lambda: len(legacy.side()) == 25)  # what was noticed is not looked at again
+            assert {t: n for t, n in gateway.ledger("loan").items() if t.startswith("noticed")} == {
+                f"noticed:{word}": 15
+            }
+            counted = gateway.meters.registry.get_sample_value(
+                "understudy_adapter_events_total", {"source": "bank", "operation": "Score", "event": word}
+            )
+            assert counted == 15
+            assert await asyncio.to_thread(looked)
             [held] = holds(gateway.engine)
-            assert (held.scope, held.kind) == ("loan", "guard") and "noticed:overwritten" in held.reason
+            assert (held.scope, held.kind) == ("loan", "guard") and f"noticed:{word}" in held.reason
             gateway.look_at_caps()
             legacy.apply(range(101, 121), amount=10)
             await gateway.until(lambda: gateway.ledger("loan")["pending"] == 20)
