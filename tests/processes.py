@@ -1,7 +1,9 @@
 """Processes as /proc shows them."""
 
 import os
+import resource
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,6 +28,36 @@ def send(pid: int, sign: signal.Signals) -> None:
         os.kill(pid, sign)
     except ProcessLookupError:
         return
+
+
+class Memory:
+    """Looks fifty times a second at how much memory a process has (RSS, bytes), for as long as the block lasts."""
+
+    def __init__(self, pid: int) -> None:
+        self._file = Path(f"/proc/{pid}/statm")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.first = self.most = self._now()
+
+    @property
+    def grown(self) -> int:
+        """By how much it has been above the first look, at the most."""
+        return self.most - self.first
+
+    def __enter__(self) -> "Memory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.02):
+            self.most = max(self.most, self._now())
+
+    def _now(self) -> int:
+        return int(self._file.read_text().split()[1]) * resource.getpagesize()
 
 
 def _pids() -> Iterator[int]:

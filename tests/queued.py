@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -42,11 +42,28 @@ def request(number: int, **more: Any) -> tuple[str, bytes]:
     return named, json.dumps({"Application": {**one, "Id": named, **more}}, default=str).encode()
 
 
+def right(named: str, properties: pika.BasicProperties, body: bytes) -> bool:
+    """Whether a reply is what the constant model must say of this request."""
+    said = json.loads(body)
+    said["Result"].pop("Reasons")
+    return bool(said == of_constant(named) and (properties.headers or {})["x-understudy-by"] == "candidate")
+
+
 def of_constant(named: str) -> Mapping[str, Any]:
     """What the constant model's answer to a request must say: a bad loan with a probability of a quarter."""
     day = str(_applications()[int(named[1:]) % 1000]["ReceivedOn"])
     said = {"ApplicationId": named, "Decision": "A", "Score": 750, "DecidedOn": day}
     return {"Result": said}
+
+
+def relayed(messages: Mapping[str, bytes]) -> Callable[[str, pika.BasicProperties, bytes], bool]:
+    """Whether a reply is the old worker's own, byte for byte, its properties too."""
+
+    def is_relayed(named: str, properties: pika.BasicProperties, body: bytes) -> bool:
+        given = {name: getattr(properties, name) for name in OLD}
+        return body == of_worker(messages[named]) and given == OLD and properties.headers is None
+
+    return is_relayed
 
 
 def of_worker(body: bytes) -> bytes:
@@ -76,6 +93,22 @@ class Queues:
         finally:
             with suppress(pika.exceptions.AMQPError):
                 connection.close()
+
+    def fill(self, messages: Iterable[tuple[str, bytes]]) -> int:
+        """Puts requests into their queue, many times as fast as a Publisher, while nothing goes; how many bytes."""
+        size = 0
+        with self.channel() as channel:
+            for named, body in messages:
+                channel.basic_publish("", self.requests, body, self.properties(named))
+                size += len(body)
+        return size
+
+    def properties(self, named: str) -> pika.BasicProperties:
+        """A request's properties."""
+        return pika.BasicProperties(
+            delivery_mode=2, content_type="application/json", message_id=named, correlation_id=named,
+            reply_to=self.replies,
+        )  # fmt: skip
 
     def depth(self, queue: str) -> int:
         """Messages that wait."""
@@ -142,11 +175,7 @@ class Publisher(Thread):
         channel.confirm_delivery()
         while self.left and not self._stop.is_set():
             named, body = self.left[-1]
-            properties = pika.BasicProperties(
-                delivery_mode=2, content_type="application/json", message_id=named, correlation_id=named,
-                reply_to=self.queues.replies,
-            )  # fmt: skip
-            channel.basic_publish("", self.queues.requests, body, properties, mandatory=True)
+            channel.basic_publish("", self.queues.requests, body, self.queues.properties(named), mandatory=True)
             self.left.pop()
         self._stop.wait()
 
@@ -170,8 +199,10 @@ class Replies(Thread):
 class OldWorker(Thread):
     """Replies to each request by its own rules."""
 
-    def __init__(self, queues: Queues) -> None:
+    def __init__(self, queues: Queues, most: int = 0) -> None:
+        """With `most` it replies to so many requests, and then to none."""
         self.asked: Counter[str] = Counter()
+        self._most = most
         super().__init__(queues)
 
     def work(self, channel: Any) -> None:
@@ -184,6 +215,8 @@ class OldWorker(Thread):
                 channel.basic_publish("", properties.reply_to, of_worker(body), made)
                 channel.basic_ack(method.delivery_tag)
                 self.asked[properties.message_id] += 1
+                if len(self.asked) == self._most:
+                    self._stop.wait()
 
 
 class Exchange:
@@ -204,6 +237,10 @@ class Exchange:
         for part in (messages[::2], messages[1::2]):
             self._publishers.append(Publisher(self._queues, part))
             self._stack.callback(self._publishers[-1].close)
+
+    def awaits(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Takes replies to these too, which somebody else sends."""
+        self.messages |= dict(messages)
 
     @property
     def answered(self) -> int:

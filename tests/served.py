@@ -183,6 +183,16 @@ class Served:
         until(lambda: self._settled(before, calls), what, STARVED)
         return self._since(before)
 
+    def observed(self) -> None:
+        """Returns when a further call is booked: from now on the observer takes what it is shown."""
+        before = self.ledger()["sampled_out"]
+
+        def booked() -> bool:
+            self.post(envelopes()[0])
+            return self.ledger()["sampled_out"] > before
+
+        until(booked, "the observer")
+
     def quiet(self) -> Counter[str]:
         """The ledger once nothing has come to it for longer than it takes a worker to tell its counts."""
         last, since = self.ledger(), time.monotonic()
@@ -206,7 +216,7 @@ class Served:
         lines = [line for line in self.log.read_text().splitlines() if f'"event": "{event}"' in line]
         return [json.loads(line) for line in lines]
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of a metric over all processes, where it has these labels."""
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = self.get("/metrics", "admin")[1].decode().splitlines()

@@ -1,6 +1,7 @@
 """What the fault tests share: a trained model, the answers that are right, and running gateways."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,13 @@ from models.credit.train import train
 from tests.legacy import Legacy
 from tests.load import answers, envelopes
 from tests.served import Served, served
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What is ended with the test, whatever becomes of it."""
+    with ExitStack() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -12,43 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import pika
 import pytest
 from sqlalchemy import text
 
-from tests.load import envelopes, until
+from tests.load import until
 from tests.processes import alive
-from tests.queued import ADAPTER, OLD, SOURCE, Exchange, OldWorker, Queues, of_constant, of_worker, request
+from tests.queued import ADAPTER, SOURCE, Exchange, OldWorker, Queues, relayed, request, right
 from tests.served import Served
 from tests.services import Rabbitmq
 
 NAMED = {"fields": {"application_id": "keep"}}
 """Records by which applications can be told apart."""
 Kill = Callable[[Served, Rabbitmq], None]
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    """What is ended with the test, whatever becomes of it."""
-    with ExitStack() as one:
-        yield one
-
-
-def right(named: str, properties: pika.BasicProperties, body: bytes) -> bool:
-    """Whether a reply is what the constant model must say of this request."""
-    said = json.loads(body)
-    said["Result"].pop("Reasons")
-    return bool(said == of_constant(named) and (properties.headers or {})["x-understudy-by"] == "candidate")
-
-
-def relayed(messages: dict[str, bytes]) -> Callable[[str, pika.BasicProperties, bytes], bool]:
-    """Whether a reply is the old worker's own, byte for byte, its properties too."""
-
-    def is_relayed(named: str, properties: pika.BasicProperties, body: bytes) -> bool:
-        given = {name: getattr(properties, name) for name in OLD}
-        return body == of_worker(messages[named]) and given == OLD and properties.headers is None
-
-    return is_relayed
 
 
 def broker(gateway: Served, node: Rabbitmq) -> None:
@@ -68,18 +43,7 @@ def parent(gateway: Served, node: Rabbitmq) -> None:
     gateway.kill_parent()
     until(lambda: not alive(family), "the children to end")
     gateway.start()
-    observed(gateway)
-
-
-def observed(gateway: Served) -> None:
-    """Returns when a further call is booked: from now on the observer takes what it is shown."""
-    before = gateway.ledger()["sampled_out"]
-
-    def compared() -> bool:
-        gateway.post(envelopes()[0])
-        return gateway.ledger()["sampled_out"] > before
-
-    until(compared, "the observer")
+    gateway.observed()
 
 
 @contextmanager
@@ -108,7 +72,7 @@ def survives(
     messages = [request(number) for number in range(count)]
     whole = {"dedupe": "store", "records_wait": "60s"}
     gateway = stack.enter_context(queues.served(tmp_path, stage="live", workers=2, adapter=whole, records=NAMED))
-    observed(gateway)
+    gateway.observed()
     load = Exchange(queues, stack)
     with resting(gateway):
         load.send(messages[: count // 2])

@@ -133,7 +133,9 @@ class Caller:
 
 
 class Worker:
-    """An old worker: replies to reply_to, or publishes to a place, with the correlation id that it was given."""
+    """An old worker: replies to reply_to, or publishes to a place, with the correlation id that it was given.
+
+    It begins anew whenever its broker goes, or does not take it yet."""
 
     def __init__(
         self, node: Rabbitmq, queue: str, reply: Reply = decided, publish: tuple[str, str] | None = None,
@@ -150,8 +152,13 @@ class Worker:
         self._thread.start()
 
     def _run(self) -> None:
-        one = connection(self._node)
-        works = one.channel()
+        while not self._stop.is_set():
+            # A broker that has just come up may still refuse: a quorum queue has to find its leader first.
+            with suppress(pika.exceptions.AMQPError), channel(self._node) as works:
+                self._work(works)
+            self._stop.wait(0.05)
+
+    def _work(self, works: BlockingChannel) -> None:
         works.basic_qos(prefetch_count=self._prefetch)
         for method, properties, body in works.consume(self._queue, inactivity_timeout=0.02):
             if self._stop.is_set():
@@ -160,7 +167,7 @@ class Worker:
                 continue
             self.seen.append(Got(properties, body))
             while not self.gate.wait(0.02) and not self._stop.is_set():
-                one.process_data_events(0)
+                works.connection.process_data_events(0)
             exchange, key = self._publish or ("", properties.reply_to)
             if key and not self._stop.is_set():
                 made = pika.BasicProperties(
@@ -169,7 +176,6 @@ class Worker:
                 works.basic_publish(exchange, key, self._reply(body), made)
             works.basic_ack(method.delivery_tag)
         works.cancel()
-        one.close()
 
     def close(self) -> None:
         """Ends it."""
