@@ -29,7 +29,8 @@ class DeadLetter:
     """Names it among the adapter's dead letters."""
     operation: str
     reason: str
-    since: datetime
+    since: datetime | None
+    """None where nothing tells."""
     properties: Mapping[str, str]
     """The protocol's own metadata as they came, as text."""
     body: bytes

@@ -1,6 +1,7 @@
 """A channel whose methods can be awaited; what is lost with it is one exception."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,25 +11,32 @@ from adapters.amqp.connection import Connection
 from gateway.contract import UnderstudyError
 
 NOT_FOUND = 404
+_TOLD = re.compile(r"ConnectionClosedByBroker: \((\d+)\) ['\"](.*)['\"]")
 
 
 class Lost(UnderstudyError):
-    """The channel or its connection is closed. `code` is AMQP's reply code, 0 where there is none."""
+    """The channel or its connection is closed. `code` is AMQP's reply code, 0 where there is none; `unreachable` says
+    that there was no connection at all."""
 
-    def __init__(self, message: str, code: int = 0) -> None:
+    def __init__(self, message: str, code: int = 0, *, unreachable: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.unreachable = unreachable
 
 
 def lost(reason: BaseException) -> Lost:
     """What pika gives as a reason, in our words: of an attempt that consists of attempts, the last one's."""
-    while inner := getattr(reason, "exceptions", None) or [getattr(reason, "exception", None)]:
-        if not isinstance(inner[-1], BaseException):
+    while True:
+        attempts = getattr(reason, "exceptions", None) or [getattr(reason, "exception", None)]
+        last = attempts[-1] or next(iter(reason.args), None)
+        if not isinstance(last, BaseException):
             break
-        reason = inner[-1]
+        reason = last
     code = getattr(reason, "reply_code", 0)
-    text = getattr(reason, "reply_text", "") or str(reason) or type(reason).__name__
-    return Lost(str(text), code if isinstance(code, int) else 0)
+    text = str(getattr(reason, "reply_text", "") or reason) or type(reason).__name__
+    if told := _TOLD.search(text):  # pika tells why the broker has refused a connection as text only
+        return Lost(told[2], int(told[1]))
+    return Lost(text, code if isinstance(code, int) else 0)
 
 
 class Channel:

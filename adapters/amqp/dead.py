@@ -9,6 +9,7 @@ from typing import Any
 
 import pika
 
+from adapters.amqp.advice import advised
 from adapters.amqp.broker import Broker
 from adapters.amqp.channel import Channel, Lost, opened, passive
 from adapters.amqp.codec import Codec
@@ -87,7 +88,7 @@ class DeadLetters:
                     break
             await channel.close()  # which gives them back
         except Lost as error:
-            raise Unfinished(str(error)) from error
+            raise Unfinished(advised(error)) from error
         return count, letters
 
     async def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:
@@ -102,7 +103,9 @@ class DeadLetters:
                 if ids is not None and letter.id not in ids:
                     continue
                 missing.discard(letter.id)
-                queue = self._queue(properties)
+                if not (queue := self._queue(properties)):
+                    left.append(f"{letter.id} stays: nothing says which queue it came from")
+                    continue
                 try:
                     await self._broker.send(Letter("", queue, restored(properties), body), PATIENCE)
                 except (Returned, Refused) as error:
@@ -113,7 +116,7 @@ class DeadLetters:
                 yield letter
             await channel.close()
         except Lost as error:
-            raise Unfinished(f"{done} were put back, then: {error}; run it again") from error
+            raise Unfinished(f"{done} were put back, then: {advised(error)}") from error
         if missing:
             named = ", ".join(sorted(missing))
             left.append(f"no dead letter is called {named}; `understudy dead {self._broker.name}` lists them")
@@ -122,7 +125,7 @@ class DeadLetters:
 
     async def _there(self) -> tuple[Connection, int]:
         """The connection, and how many there are. Raises Lost."""
-        connection = await self._broker.writing.connection(PATIENCE)
+        connection = await self._broker.writing.tried()
         found = await passive(connection, self._broker.dead_letters)
         return connection, found.message_count if found else 0
 
@@ -148,7 +151,7 @@ class DeadLetters:
                     left.append(f"the dead letter {letter.id} is about others too")
             await channel.close()
         except Lost as error:
-            raise Unfinished(f"{len(removed)} dead letters were removed, then: {error}; run it again") from error
+            raise Unfinished(f"{len(removed)} dead letters were removed, then: {advised(error)}") from error
         return Erased([f"{len(removed)} dead letters removed"], left, removed)
 
     async def close(self) -> None:
@@ -164,7 +167,7 @@ class DeadLetters:
         return DeadLetter(
             str(headers.get(ID) or named(operation, properties, body)),
             operation,
-            str(headers.get(REASON) or f"the broker put it aside ({died.get('reason', 'no reason is given')})"),
+            str(headers.get(REASON) or _by_others(died)),
             datetime.fromisoformat(str(since)) if since else _moment(died.get("time")),
             {name: value for name, value in came.items() if name.removeprefix("headers.") not in _OURS},
             body,
@@ -175,9 +178,12 @@ class DeadLetters:
         return str((properties.headers or {}).get(QUEUE) or died.get("queue", ""))
 
 
-def _moment(value: Any) -> datetime:
-    found = value if isinstance(value, datetime) else datetime.fromtimestamp(0, UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def _by_others(died: Mapping[str, Any]) -> str:
+    return f"the broker put it aside ({died.get('reason')})" if died else "somebody else put it there"
+
+
+def _moment(value: Any) -> datetime | None:
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)) if isinstance(value, datetime) else None
 
 
 async def got(channel: Channel, queue: str, limit: int) -> AsyncIterator[tuple[int, pika.BasicProperties, bytes]]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from adapters.amqp.advice import advised
 from adapters.amqp.broker import Broker
 from adapters.amqp.channel import Lost, opened, passive
 from adapters.amqp.config import Place
@@ -35,7 +36,7 @@ class Leaving:
     async def leave(self, patience: float) -> Sequence[str]:
         """What was done. Raises Unfinished."""
         try:
-            connection = await self._broker.reading.connection(PATIENCE)
+            connection = await self._broker.reading.tried()
             await self._alone(connection)
             for queue, places in self._ours().items():
                 await self._unbind(connection, queue, places)
@@ -48,7 +49,7 @@ class Leaving:
             for queue in (*self._ours(), *self._internal()):
                 await self._remove(connection, queue)
         except (Lost, Returned, Refused) as error:
-            raise Unfinished(f"{error}; run it again") from error
+            raise Unfinished(advised(error)) from error
         return self._done
 
     def _ours(self) -> dict[str, Sequence[Place]]:
@@ -132,8 +133,8 @@ class Leaving:
         found = await passive(connection, self._broker.dead_letters)
         if found and found.message_count:
             raise Unfinished(
-                f"{found.message_count} dead letters are left: see `understudy dead {self._broker.name}`, "
-                "and put them back or take them out"
+                f"dead letters are left ({found.message_count}): see `understudy dead {self._broker.name}`, and put "
+                "them back or take them out of the queue"
             )
 
     async def _remove(self, connection: Connection, queue: str) -> None:

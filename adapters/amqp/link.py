@@ -103,7 +103,9 @@ class Link:
         self._ready = ready
         self._task: asyncio.Task[None] | None = None
         self._connection: asyncio.Future[Connection] | None = None
-        self._problem = "it was never tried"
+        self._problems: dict[str, Lost] = {}
+        self._tried = asyncio.Event()
+        """Set when all addresses were tried in vain."""
 
     def start(self) -> None:
         """Begins to keep a connection."""
@@ -119,7 +121,24 @@ class Link:
             async with asyncio.timeout(patience):
                 return await asyncio.shield(self._connection)
         except TimeoutError:
-            raise Lost(f"no broker can be reached: {self._problem}") from None
+            raise self._unreachable() from None
+
+    async def tried(self) -> Connection:
+        """The connection, for somebody who waits: raises Lost as soon as every address was tried once."""
+        self.start()
+        assert self._connection is not None  # noqa: S101 - as above
+        connection, in_vain = self._connection, asyncio.ensure_future(self._tried.wait())
+        ends: list[asyncio.Future[Any]] = [connection, in_vain]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        in_vain.cancel()
+        if not connection.done():
+            raise self._unreachable()
+        return connection.result()
+
+    def _unreachable(self) -> Lost:
+        told = "; ".join(f"{address}: {problem}" for address, problem in self._problems.items())
+        code = next((problem.code for problem in self._problems.values() if problem.code), 0)
+        return Lost(f"no broker can be reached ({told or 'none has answered yet'})", code, unreachable=True)
 
     def now(self) -> Connection | None:
         """The connection, if there is one."""
@@ -141,10 +160,11 @@ class Link:
                 try:
                     connection, closed = await connected(address, PATIENCE)
                 except Lost as error:
-                    self._failed(address, str(error))
+                    self._failed(address, error)
                     continue
                 if await self._serve(connection, closed, address):
                     pause = FIRST
+            self._tried.set()
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, nothing secret
             pause = min(pause * 2, LONGEST)
 
@@ -160,9 +180,9 @@ class Link:
             ready = True
             log.info("broker_connected", link=self.name, host=address.host, port=address.port)
             self._connection.set_result(connection)
-            self._failed(address, str(lost(await asyncio.shield(closed))))
+            self._failed(address, lost(await asyncio.shield(closed)))
         except Lost as error:
-            self._failed(address, str(error))
+            self._failed(address, error)
         finally:
             if self._connection.done():
                 self._connection = asyncio.get_running_loop().create_future()
@@ -170,6 +190,6 @@ class Link:
             await shut(connection, closed)
         return ready
 
-    def _failed(self, address: Any, problem: str) -> None:
-        self._problem = problem
-        log.warning("broker_lost", link=self.name, host=address.host, port=address.port, reason=problem)
+    def _failed(self, address: Any, problem: Lost) -> None:
+        self._problems[f"{address.host}:{address.port}"] = problem
+        log.warning("broker_lost", link=self.name, host=address.host, port=address.port, reason=str(problem))

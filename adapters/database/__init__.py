@@ -6,6 +6,7 @@ answer and status in one transaction; the legacy table is never locked while a m
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
@@ -31,6 +32,9 @@ from gateway.contract import ConfigError, Gateway, Incumbent, Stage, Unfinished
 from gateway.settings import Settings
 
 log = structlog.get_logger()
+
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Database:
@@ -104,7 +108,7 @@ class Database:
     async def dead(self, limit: int) -> tuple[int, Sequence[DeadLetter]]:
         """The rows that were given up, the oldest first; see gateway.capabilities.Buries."""
         found = [await asyncio.to_thread(estate.dead, limit) for estate in await self._estates()]
-        letters = sorted(chain.from_iterable(some for _, some in found), key=lambda one: one.since)
+        letters = sorted(chain.from_iterable(some for _, some in found), key=lambda one: one.since or NEVER)
         return sum(count for count, _ in found), letters[:limit]
 
     async def resubmit(self, ids: Collection[str] | None) -> AsyncIterator[DeadLetter]:

@@ -32,7 +32,8 @@ def leave(path: Path, name: str, patience: float) -> None:
     if not isinstance(adapter, Leaves):
         console.line(f"{name} has put nothing into the legacy system: there is nothing to take out")
         return
-    for sentence in asked(adapter, lambda: adapter.leave(patience)):
+    done = asked(adapter, lambda: adapter.leave(patience))
+    for sentence in done or [f"nothing of {name} was there any more"]:
         console.line(sentence)
     console.line(f"{name} has left; take it out of the configuration", style="bold green")
 

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from sqlalchemy import Engine
 
 from gateway.capabilities import Buries, DeadLetter
-from gateway.cli import console
+from gateway.cli import HINT, console
 from gateway.cli.adapters import adapter_of, asked
 from gateway.cli.who import who
 from gateway.config import Loaded
@@ -41,7 +41,12 @@ def dead(path: Path, name: str, show: int, as_json: bool) -> None:
 
     Raises ConfigError, Unfinished."""
     loaded, adapter = _burying(path, name)
-    count, letters = asked(adapter, lambda: adapter.dead(max(show, LOOKED if adapter.nameless else LISTED)))
+    try:
+        count, letters = asked(adapter, lambda: adapter.dead(max(show, LOOKED if adapter.nameless else LISTED)))
+    except Unfinished:
+        if adapter.nameless and not as_json and (known := _told(loaded, name, None, ())) and known["came"]:
+            _print(known)
+        raise
     told = _told(loaded, name, count, letters) if adapter.nameless else None
     if as_json:
         listed = [{"id": one.id, "operation": one.operation, "reason": one.reason, "since": one.since,
@@ -49,7 +54,7 @@ def dead(path: Path, name: str, show: int, as_json: bool) -> None:
         return console.print_json({"shape": 1, "adapter": name, "count": count, "letters": listed, "ledger": told})
     console.line(f"{name}: {count} dead letter{'' if count == 1 else 's'}")
     if letters:
-        _list(letters[: max(show, LISTED)])
+        _list(letters[: max(show, LISTED)], count)
     for letter in letters[:show]:
         _whole(letter)
     if told and told["came"]:
@@ -85,7 +90,8 @@ def resubmit(path: Path, name: str, id: str | None, reason: str) -> None:
 
 def burials(adapter: str, letters: Sequence[DeadLetter]) -> Sequence[ledger.Burial]:
     """Dead letters as the ledger has them."""
-    return [ledger.Burial(adapter, one.operation, one.id, one.kind, one.since) for one in letters]
+    now = datetime.now(UTC)
+    return [ledger.Burial(adapter, one.operation, one.id, one.kind, one.since or now) for one in letters]
 
 
 def _note(
@@ -99,33 +105,36 @@ def _note(
     console.line(f"audit head {noted or audit.record(engine, event)}")
 
 
-def _told(loaded: Loaded, name: str, count: int, letters: Sequence[DeadLetter]) -> dict[str, Any] | None:
-    """The ledger held against what is there; None where it cannot be read. What it did not know, it knows then."""
+def _told(loaded: Loaded, name: str, count: int | None, letters: Sequence[DeadLetter]) -> dict[str, Any] | None:
+    """The ledger held against what is there, where that can be seen; None where it cannot be read. What it did not
+    know, it knows then."""
     engine = connect(loaded.config.store, loaded.path.parent)
     try:
         # One that was put aside just now may be on its way into the ledger.
-        there = [one for one in burials(name, letters) if (datetime.now(UTC) - one.since).total_seconds() > SETTLED]
+        settled = datetime.now(UTC) - timedelta(seconds=SETTLED)
+        there = burials(name, [one for one in letters if one.since is None or one.since < settled])
         ledger.found(engine, name, there)
         sums, acts = ledger.sums(engine, name), ledger.acts(engine, name, ACTS)
         gone = ledger.standing(engine, name) - Counter(one.letter for one in burials(name, letters))
     except StoreDown as error:
-        console.warn(f"the ledger cannot be read: {error}")
+        console.warn(f"the ledger cannot be read: {error}; {HINT}")
         return None
     finally:
         engine.dispose()
     came, left = sum(one.came for one in sums), sum(one.left for one in sums)
     return {
         "came": came, "put_back": sum(one.put_back for one in sums), "again": sum(one.again for one in sums),
-        "erased": sum(one.erased for one in sums), "there": count, "missing": left - count,
+        "erased": sum(one.erased for one in sums), "there": count, "missing": None if count is None else left - count,
         "gone": [id for id in gone if len(letters) == count], "sums": [asdict(one) for one in sums],
         "acts": [asdict(one) for one in acts],
     }  # fmt: skip
 
 
-def _list(letters: Sequence[DeadLetter]) -> None:
+def _list(letters: Sequence[DeadLetter], count: int) -> None:
+    title = "The oldest first" if len(letters) == count else f"The oldest {len(letters)}"
     columns = ["id", "operation", "since", "reason", "bytes"]
     rows = [(one.id, one.operation, _moment(one.since), one.reason, len(one.body)) for one in letters]
-    console.console().print(console.table("The oldest first, times in UTC", columns, rows))
+    console.console().print(console.table(f"{title}, times in UTC", columns, rows))
 
 
 def _print(told: dict[str, Any]) -> None:
@@ -138,6 +147,8 @@ def _print(told: dict[str, Any]) -> None:
                  "put aside again" if one["again"] else "not seen again") for one in told["acts"]]  # fmt: skip
         columns = ["when (UTC)", "who", "id", "operation", "since then"]
         console.console().print(console.table("Put back, the latest first", columns, acts))
+    if told["there"] is None:
+        return console.line(f"{told['came']} came; how many are still there cannot be seen")
     sentence = f"{told['came']} came = {told['there']} there + {told['put_back']} put back + {told['erased']} erased"
     if not (missing := told["missing"]):
         console.line(f"{sentence}; the ledger balances")
@@ -158,8 +169,8 @@ def _whole(letter: DeadLetter) -> None:
     console.line(f"  body, {len(letter.body)} bytes: {letter.body[:QUOTED]!r}")
 
 
-def _moment(value: datetime) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%S}"
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
 
 
 def _burying(path: Path, name: str) -> tuple[Loaded, BuryingAdapter]:

@@ -22,12 +22,19 @@ def formats(
     explain = registry.formats()
     settings = _settings(explain, file, encoding, record)
     if records:
-        for line in explain.decode(settings, file.parent, _content(records)):
-            sys.stdout.write(line + "\n")
+        _decode(explain, settings, file.parent, records)
     elif payload:
         sys.stdout.buffer.write(explain.encode(settings, file.parent, _content(payload)))
     else:
         _show(file, explain.layout(settings, file.parent))
+
+
+def _decode(explain: Any, settings: Any, folder: Path, records: Path) -> None:
+    body, count = _content(records), 0
+    for count, line in enumerate(explain.decode(settings, folder, body), 1):  # noqa: B007 - looked at below
+        sys.stdout.write(line + "\n")
+    if not count:
+        console.warn(f"{records} has no records: it has {len(body)} bytes")
 
 
 def _settings(explain: Any, file: Path, encoding: str | None, record: str | None) -> Any:

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from gateway.store import dead
 from gateway.store.audit import entries
@@ -161,3 +164,44 @@ def test_looking_makes_no_queue_and_takes_no_reply(case: Case) -> None:
     assert command(path, "dead", "loans", "--all").stdout == "loans: there are no dead letters; nothing was put back\n"
     for queue in (DEAD, "understudy.loans.replies"):
         assert depth(case.node, queue) is None, queue
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"password": "not-guest"}, ["ACCESS_REFUSED", "check `user` and `password`"]),
+        ({"vhost": "nowhere"}, ["vhost nowhere not found", "check `vhost`"]),
+        ({"addresses": ["amqp://127.0.0.1:1", "amqp://127.0.0.1:2"]},
+         ["127.0.0.1:1: [Errno 111] Connection refused; 127.0.0.1:2: ", "check `addresses`"]),
+        ({"addresses": ["amqps://PLAIN"]}, ["SSL", "amqps:// is for a port that speaks TLS"]),
+    ],
+)  # fmt: skip
+def test_who_cannot_reach_the_broker_is_told_why_and_what_to_do_and_has_the_ledger(
+    case: Case, wrong: dict[str, Any], said: list[str]
+) -> None:
+    settings = case.settings({"queue": case.queue("requests")}, **wrong)
+    settings["addresses"] = [one.replace("PLAIN", case.node.address) for one in settings["addresses"]]
+    path = written(case, case.text(settings))
+    migrate("sqlite:///understudy.db", case.folder)
+    engine = connect("sqlite:///understudy.db", case.folder)
+    dead.note(engine, [dead.Burial("loans", "Score", "a", "Undecodable", datetime.now(UTC))])
+    for words in (("dead", "loans"), ("dead", "loans", "--all"), ("leave", "loans")):
+        ran = command(path, *words)
+        assert ran.exit_code == 1, ran.output
+        assert all(one in ran.stderr for one in said), ran.stderr
+        assert "not-guest" not in ran.output
+        assert ("1 came; how many are still there cannot be seen" in ran.stdout) is (words == ("dead", "loans"))
+
+
+def test_a_letter_that_nobody_can_place_is_shown_and_stays(case: Case) -> None:
+    path = written(case, case.text(case.settings({"queue": case.queue("requests")})))
+    migrate("sqlite:///understudy.db", case.folder)
+    with channel(case.node) as one:
+        one.queue_declare(DEAD, durable=True, arguments={"x-queue-type": "quorum"})
+        one.basic_publish("", DEAD, b"what is this")
+    until(lambda: depth(case.node, DEAD) == 1, "it")
+    [letter] = json.loads(command(path, "dead", "loans", "--json").stdout)["letters"]
+    assert (letter["reason"], letter["since"]) == ("somebody else put it there", None)
+    ran = command(path, "dead", "loans", "--all")
+    assert ran.exit_code == 1 and "nothing says which queue it came from" in ran.stderr
+    assert depth(case.node, DEAD) == 1

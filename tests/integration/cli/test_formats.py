@@ -106,3 +106,9 @@ def test_what_is_wrong_is_said(folder: Path, words: list[str], code: int, messag
         *(word if word.startswith("--") or word in ("nonsense", "NONE", "X") else folder / word for word in words)
     )
     assert (result.exit_code, message in result.stderr) == (code, True), result.stderr
+
+
+def test_a_file_without_records_is_said_to_be_one(folder: Path) -> None:
+    (folder / "empty.bin").touch()
+    result = run(folder / "loan.cpy", "--decode", folder / "empty.bin")
+    assert result.exit_code == 0 and "has no records: it has 0 bytes" in result.stderr
