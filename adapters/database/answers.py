@@ -54,7 +54,7 @@ class Place:
             return key in self._set(connection, names, [(key, values)], [free])
         names, given = self.single(key, answer)
         if names not in self._singles:  # made once: making it costs more than running it
-            self._singles[names] = self.write_one(names, free)
+            self._singles[names] = self.write_one(names, [*self._finder.open(), free])
         return connection.execute(self._singles[names], given).rowcount == 1
 
     def single(self, key: Key, answer: Payload) -> tuple[tuple[str, ...], dict[str, Any]]:
@@ -62,12 +62,11 @@ class Place:
         [(names, [(_, values)])] = self.grouped({key: answer}).items()
         return names, _numbered("k", key) | _numbered("v", values)
 
-    def write_one(self, names: Sequence[str], free: ColumnElement[bool]) -> Update:
-        """The statement that answers one row."""
+    def write_one(self, names: Sequence[str], open_: Sequence[ColumnElement[bool]]) -> Update:
+        """The statement that answers one row where the conditions hold and nobody has it locked."""
         layout = self._layout
         mine = [one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key)]
         bound = {name: bindparam(f"v{at}", type_=layout.source.c[name].type) for at, name in enumerate(names)}
-        open_ = [*self._finder.open(), free]
         unlocked_ = unlocked(layout.key, and_(*mine, *self._finder.open()), layout.dialect)
         return update(layout.source).where(*mine, *open_, unlocked_).values(bound | self.beside())
 

@@ -4,7 +4,8 @@ Runs in the poller's own thread. No transaction outlives a method, so no lock is
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, Select, func, select
@@ -20,9 +21,8 @@ from adapters.database.layout import Key, Layout, Missing, found, reflect
 from adapters.database.row_columns import RowColumns
 from adapters.database.rows import FAILED, RowRaw
 from adapters.database.side import SideTable, check_side
-from adapters.database.single import Singles
+from adapters.database.single import Line, Run, Threaded
 from adapters.database.work import Seen, Taken
-from gateway.contract import Payload
 
 
 class Desk:
@@ -37,7 +37,7 @@ class Desk:
         self._settings = settings
         self._claims: Claims | None = None
         self._peeks: dict[int, Select[Any]] = {}
-        self._singles: Singles | None = None
+        self._lines: Callable[[Run], Line] | None = None
         self._batches: Batches | None = None
 
     def ready(self) -> Claims:
@@ -140,20 +140,21 @@ class Desk:
         plain = self.layout.result is None and not self._settings.answer.procedure and not self._settings.claim.columns
         return plain and self._settings.batch is None and self.finder.status is not None and self.finder.mark is None
 
-    def answer_at_once(self, row: Seen, answer: Payload, limit: int) -> tuple[bool, Sequence[Seen]]:
-        """Answers a row that nobody has claimed, in one transaction; whether it still waited and was not locked, and at
-        most `limit` rows that now could be claimed.
+    def line(self, run: Run) -> Line:
+        """A way to answer rows that nobody has claimed, one at a time; `run` has its work done in threads, as this is.
 
-        Raises RowRefused, DatabaseDown."""
-        if self.layout.dialect == "postgresql":
-            if self._singles is None:
-                ordered = bool(self._settings.order)
-                self._singles = Singles(self.engine, self.finder, self.place, self.ready(), ordered)
-            written, rows = self._singles.answer(row.key, answer, limit)
-            return written, [self.seen(row) for row in rows]
-        with writing(self.engine) as connection:
-            written = self.place.write_free(connection, row.key, answer, self.ready().untouched())
-        return written, self.peek(limit)
+        Raises Missing, ConfigError, DatabaseDown."""
+        if self._lines is None:
+            self._lines = self._found_lines()
+        return self._lines(run)
+
+    def _found_lines(self) -> Callable[[Run], Line]:
+        claims = self.ready()
+        if self.layout.dialect != "postgresql":
+            return partial(Threaded, self.engine, self.place, claims)
+        from adapters.database.wire import Statements, Wire  # which load the driver
+
+        return partial(Wire, self.engine, Statements(self.finder, self.place, claims, self.engine.dialect))
 
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, exc, make_url
 from sqlalchemy.pool import QueuePool
 
 from adapters.database.config import DatabaseSettings
@@ -106,13 +106,23 @@ def driving(engine: Engine) -> Iterator[Connection]:
     """A connection for whoever speaks to the driver itself, given up on any error. Raises DatabaseDown, RowRefused."""
     with translated(), engine.connect() as connection:
         try:
-            yield connection
-        except engine.dialect.loaded_dbapi.Error as error:
+            with driven(engine.dialect):
+                yield connection
+        except UnderstudyError:
             connection.invalidate()
-            said = f"{type(error).__name__}: {error}"
-            if isinstance(error, engine.dialect.loaded_dbapi.DataError) or _about_values(error):
-                raise RowRefused(said) from error
-            raise DatabaseDown(f"the database does not do it: {said}") from error
+            raise
+
+
+@contextmanager
+def driven(dialect: Dialect) -> Iterator[None]:
+    """Turns the errors of a driver that is spoken to itself into ours."""
+    try:
+        yield
+    except dialect.loaded_dbapi.Error as error:
+        said = f"{type(error).__name__}: {error}"
+        if isinstance(error, dialect.loaded_dbapi.DataError) or _about_values(error):
+            raise RowRefused(said) from error
+        raise DatabaseDown(f"the database does not do it: {said}") from error
 
 
 @contextmanager

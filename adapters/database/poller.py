@@ -24,6 +24,7 @@ from adapters.database.leader import Leader
 from adapters.database.listen import listening
 from adapters.database.pace import Pace
 from adapters.database.schedule import Schedule, utc
+from adapters.database.turns import LOOK, InTurn
 from adapters.database.watch import Watch
 from adapters.database.work import Ended, Seen, Taken
 from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
@@ -55,6 +56,7 @@ class Poller:
         # While one batch is claimed others are written; SQLite has one writer at a time.
         self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 3, f"{name}/{operation}")
         self._scoring = asyncio.Lock()
+        self._in_turn = InTurn(calls, self._run, self._by_itself)
         self._under_way: deque[asyncio.Task[int]] = deque()
         """Batches that are being answered, the oldest first: while one is written the next is scored, and a third
         claimed."""
@@ -68,8 +70,6 @@ class Poller:
         self._reviewed = 0.0
         self._quiet = True
         self._problem = ""
-        self._ahead: Sequence[Seen] | None = None
-        """What was seen to wait when the last row was answered, a moment ago."""
         self._released = utc()
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
@@ -80,8 +80,7 @@ class Poller:
             while not stop.is_set():
                 self._pace.arrived.clear()
                 found = await self._tried(gateway, self._round(gateway))
-                if await self._pace.pause(stop, found > 0):
-                    self._ahead = None
+                await self._pace.pause(stop, found > 0)
         finally:
             listener.cancel()
             await asyncio.gather(listener, return_exceptions=True)
@@ -104,8 +103,8 @@ class Poller:
                 self._say("database_down", f"{self._where}: {self._problem}")
         return found
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    def _run(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _round(self, gateway: Gateway) -> int:
         """One look, and what follows from it; returns how many rows it had to do with."""
@@ -193,11 +192,9 @@ class Poller:
         once: a claim is a transaction of its own."""
         single = self._table.size == 1
         if self._quiet or single:
-            look, rows, self._ahead = 1 if single else 2, self._ahead, None
-            if rows is None:
-                rows = await self._run(lambda: desk.peek(look))
+            rows = await self._run(lambda: desk.peek(LOOK if single else 2))
             if rows and (single or len(rows) == 1) and desk.at_once and await self._leader.leads(gateway):
-                return await self._answer_at_once(gateway, desk, rows[0], look)
+                return await self._in_turn.answer(gateway, desk, rows)
             if not rows:
                 return 0
         taken = await self._run(lambda: desk.claim(self._table.size))
@@ -213,22 +210,10 @@ class Poller:
             done = await self._under_way.popleft()
         return done
 
-    async def _answer_at_once(self, gateway: Gateway, desk: Desk, row: Seen, look: int) -> int:
-        """Answers one row without a claim, and looks for at most `look` more; what goes wrong is gone into with one,
-        and so is a locked row."""
-        ended = sorted_out([row], await gateway.answer([self._calls.call(row)]), batch=False)
-        written = False
-        try:
-            if (answer := ended.answers.get(row.key)) is not None:
-                written, more = await self._run(lambda: desk.answer_at_once(row, answer, look))
-                self._ahead = more or None  # where there was none, one may have been told of since
-            if written:
-                gateway.count(self._name, self._operation, "answered")
-                return 1
-        except RowRefused:
-            pass  # it is written again below, where it is told from others
-        if ended.unasked:
-            return 0
+    async def _by_itself(self, gateway: Gateway, row: Seen, ended: Ended) -> int:
+        """Ends a row that could not be answered without a claim: it is locked, or something is wrong with it."""
+        desk = self._desk
+        assert desk is not None  # noqa: S101 - made before the first row was read
         taken = await self._run(lambda: desk.claim_these([row.key]))
         return await self._finish(gateway, taken, ended) if taken.token else 0
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, SelectBase
+from sqlalchemy import Connection, Dialect, SelectBase, UpdateBase
 
 Processors = Sequence[tuple[int, Callable[[Any], Any]]]
 Row = Sequence[Any]
@@ -18,17 +18,18 @@ First = tuple[str, Sequence[Any]]
 class Prepared:
     """One statement that gives rows, for drivers whose parameters have names."""
 
-    def __init__(self, statement: SelectBase, dialect: Dialect, names: Collection[str]) -> None:
+    def __init__(self, statement: SelectBase | UpdateBase, dialect: Dialect, names: Collection[str]) -> None:
         """`names` are the parameters that each run is given."""
         compiled = statement.compile(dialect=dialect)
         state = compiled.construct_expanded_state(dict.fromkeys(names))
-        self._text = state.statement
+        self.text = state.statement
+        self._order = state.positiontup or ()
         processors = {name: one.type.dialect_impl(dialect).bind_processor(dialect)
                       for name, one in compiled.binds.items()} | dict(state.processors)  # fmt: skip
         self._binds = {name: processor for name, processor in processors.items() if callable(processor)}
         self._constants = self._bound({name: one for name, one in state.parameters.items() if name not in names})
         self._dialect = dialect
-        self._types = [column.type for column in statement.selected_columns]
+        self._types = [column.type for column in statement.exported_columns]
         self._results: Processors | None = None
 
     def run(self, connection: Connection, given: Mapping[str, Any], first: First | None = None) -> Sequence[Row]:
@@ -38,17 +39,22 @@ class Prepared:
         values = {**self._constants, **self._bound(given)}
         with closing(connection.connection.cursor()) as cursor:
             if first is None:
-                cursor.execute(self._text, values)
+                cursor.execute(self.text, values)
             else:
                 driver: Any = connection.connection.driver_connection
                 with driver.pipeline() as pipeline:
                     driver.execute(*first)
-                    cursor.execute(self._text, values)
+                    cursor.execute(self.text, values)
                     pipeline.sync()  # ends the transaction: the server is not to wait for us to read what it says
             rows: Sequence[Row] = cursor.fetchall()
             if self._results is None:
                 self._results = self._processors(cursor.description)
         return [_converted(row, self._results) for row in rows] if self._results else rows
+
+    def ordered(self, given: Mapping[str, Any]) -> Sequence[Any]:
+        """The values that the driver is given, in order: for a dialect whose parameters have numbers."""
+        values = {**self._constants, **self._bound(given)}
+        return [values[name] for name in self._order]
 
     def _bound(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._binds.keys().isdisjoint(values):

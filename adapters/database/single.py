@@ -1,49 +1,63 @@
-"""Rows that come one at a time: on PostgreSQL the answer of one and the look for the next are one statement.
+"""Rows that are answered one at a time, each in a transaction of its own: it is begun, and its end is asked for later.
 
-The statement is a transaction of its own, so no lock outlives it.
+Meanwhile the event loop asks the model for the next row.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
-from sqlalchemy import Engine, and_, bindparam, func, literal, not_, select, true
+from sqlalchemy import Engine
 
 from adapters.database.answers import Place
 from adapters.database.claims import Claims
-from adapters.database.engine import driving
-from adapters.database.find import Finder
+from adapters.database.engine import writing
 from adapters.database.layout import Key
-from adapters.database.prepared import Prepared
 from gateway.contract import Payload
 
+T = TypeVar("T")
 
-class Singles:
-    """Answers of one table's rows, one at a time."""
 
-    def __init__(self, engine: Engine, finder: Finder, place: Place, claims: Claims, ordered: bool) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._finder, self._place, self._claims, self._ordered = finder, place, claims, ordered
-        self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
+class Run(Protocol):
+    """Has something done in a thread."""
 
-    def answer(self, key: Key, answer: Payload, limit: int) -> tuple[bool, Sequence[Sequence[Any]]]:
-        """Writes one answer unless the row is claimed, locked or no longer waits; whether it did, and at most `limit`
-        rows that wait. Raises RowRefused, DatabaseDown."""
-        names, given = self._place.single(key, answer)
-        if (prepared := self._prepared.get((names, limit))) is None:
-            prepared = self._prepared[names, limit] = Prepared(
-                self._statement(names, limit), self._engine.dialect, given
-            )
-        with driving(self._engine) as connection:
-            rows = prepared.run(connection, given)
-        return bool(rows[0][0]), [row[1:] for row in rows if row[-1]]
+    def __call__(self, work: Callable[[], T]) -> Awaitable[T]: ...
 
-    def _statement(self, names: tuple[str, ...], limit: int) -> Any:
-        layout, free = self._finder.layout, self._claims.free()
-        written = (
-            self._place.write_one(names, self._claims.untouched()).returning(literal(1).label("one")).cte("written")
-        )
-        other = not_(and_(*(one == bindparam(f"k{at}", type_=one.type) for at, one in enumerate(layout.key))))
-        waiting = self._finder.page([*self._finder.ours(), free, other], limit, ordered=self._ordered)
-        more = waiting.add_columns(true().label("us_there")).subquery("more")
-        count = select(func.count().label("us_written")).select_from(written).subquery("count")
-        return select(count, more).select_from(count.outerjoin(more, true()))
+
+class Line(Protocol):
+    """A way to the database for one answer after the other; at most one is under way."""
+
+    async def send(self, key: Key, answer: Payload) -> None:
+        """Begins to write one answer. Raises RowRefused, DatabaseDown."""
+
+    async def written(self) -> bool:
+        """Whether the answer was written: not where its row is claimed, locked or no longer waits.
+
+        Raises RowRefused, after which another answer may be sent, and DatabaseDown."""
+
+    def close(self) -> None:
+        """Ends it, in a thread."""
+
+
+class Threaded:
+    """Line of any driver, over one of the poller's threads."""
+
+    def __init__(self, engine: Engine, place: Place, claims: Claims, run: Run) -> None:
+        self._engine, self._place, self._claims, self._run = engine, place, claims, run
+        self._under_way: Awaitable[bool] | None = None
+
+    async def send(self, key: Key, answer: Payload) -> None:
+        """See Line."""
+        self._under_way = self._run(partial(self._write, key, answer))
+
+    async def written(self) -> bool:
+        """See Line."""
+        assert self._under_way is not None  # noqa: S101 - asked for after an answer was sent
+        return await self._under_way
+
+    def close(self) -> None:
+        """See Line."""
+
+    def _write(self, key: Key, answer: Payload) -> bool:
+        with writing(self._engine) as connection:
+            return self._place.write_free(connection, key, answer, self._claims.untouched())

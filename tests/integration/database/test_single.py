@@ -1,71 +1,220 @@
-"""Rows one at a time on PostgreSQL: one statement answers one and finds the next, and gives what SQLAlchemy gives."""
+"""Rows one at a time: each answer is sent and its end asked for later; on PostgreSQL nothing changes threads for it."""
 
-from collections.abc import Iterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import bindparam, cast, select, types
+from sqlalchemy import bindparam, cast, select, types, update
 from sqlalchemy.dialects import postgresql
 
+from adapters.database import wire
+from adapters.database.config import Budget
 from adapters.database.desk import Desk
 from adapters.database.engine import DatabaseDown, RowRefused, connect, driving
 from adapters.database.prepared import Prepared
-from tests.integration.database.configured import settings
+from adapters.database.single import Line
+from gateway.contract import Prediction, Row, RowError
+from tests import models
+from tests.inprocess import running
+from tests.integration.database.configured import adapter, config, settings
 from tests.integration.database.conftest import legacy
-from tests.integration.database.legacy_tables import Legacy
+from tests.integration.database.legacy_tables import Legacy, loans
 
 __all__ = ["legacy"]
-pytestmark = pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
+T = TypeVar("T")
+everywhere = pytest.mark.parametrize("legacy", ["sqlite", "postgresql", "mariadb"], indirect=True)
+on_postgresql = pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
 def desk(legacy: Legacy) -> Iterator[Desk]:
-    """A desk over five rows that wait."""
-    configured = settings(legacy)
+    """A desk with one connection, over nine rows that wait."""
+    configured = settings(legacy).model_copy(update={"budget": Budget(statements=1)})
     legacy.claims(configured)
-    legacy.apply(range(1, 6))
+    legacy.apply(range(1, 10))
     engine = connect("bank", configured, Path())
     yield Desk("here", configured.tables["Score"], engine, None)
     engine.dispose()
 
 
-def test_an_answer_is_written_and_the_rows_that_wait_are_given(legacy: Legacy, desk: Desk) -> None:
-    [first] = desk.peek(1)
-    written, more = desk.answer_at_once(first, {"decision": "A", "score": 750}, 2)
-    assert written
-    assert len(more) == 2 and first.key not in [one.key for one in more]
-    assert more == [one for one in desk.peek(5) if one.key in (more[0].key, more[1].key)]
-    assert legacy.states() == {"DONE": 1, "NEW": 4}
-    while more:
-        written, more = desk.answer_at_once(more[0], {"decision": "R", "score": 1}, 2)
-        assert written
-    assert legacy.states() == {"DONE": 5}
+@asynccontextmanager
+async def line(desk: Desk) -> AsyncIterator[Line]:
+    """A line that is closed at the end."""
+
+    def run(work: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.to_thread(work)
+
+    opened = await asyncio.to_thread(desk.line, run)
+    try:
+        yield opened
+    finally:
+        await asyncio.to_thread(opened.close)
 
 
+async def written(line: Line, id: int, **answer: Any) -> bool:
+    """Whether this answer was written."""
+    await line.send((id,), answer)
+    return await line.written()
+
+
+def told(desk: Desk, statement: str) -> Any:
+    """What the desk's one connection says."""
+    with desk.engine.connect() as connection:
+        return connection.exec_driver_sql(statement).scalar_one()
+
+
+@everywhere
+def test_what_is_written_is_what_was_answered(legacy: Legacy, desk: Desk) -> None:
+    answers: Sequence[dict[str, Any]] = [
+        {"decision": "A", "score": 750}, {"decision": "R", "score": Decimal("750.26")}, {"score": 100_000.5},
+        {"decision": None, "score": None}, {"note": "100 % f\u00fcr %s $1 \\"}, {"note": ""}, {"fault": "F1"},
+    ]  # fmt: skip
+
+    async def case() -> None:
+        async with line(desk) as opened:
+            for id, answer in enumerate(answers, 1):
+                assert await written(opened, id, **answer)
+
+    asyncio.run(case())
+    rows = legacy.rows()
+    assert [(row["decision"], round(row["score"], 1) if row["score"] else None) for row in rows[:4]] == [
+        ("A", 750), ("R", Decimal("750.3")), (None, Decimal("100000.5")), (None, None),
+    ]  # fmt: skip
+    assert [row["note"] for row in rows[4:6]] == ["100 % f\u00fcr %s $1 \\", ""]
+    assert rows[6]["fault"] == "F1" and legacy.states() == {"DONE": 7, "NEW": 2}
+
+
+@everywhere
 def test_a_row_that_is_claimed_or_done_is_not_written(legacy: Legacy, desk: Desk) -> None:
-    rows = desk.peek(5)
-    desk.claim_these([rows[0].key])
-    assert desk.answer_at_once(rows[0], {"decision": "A"}, 5)[0] is False
-    assert desk.answer_at_once(rows[1], {"decision": "A"}, 5)[0] is True
-    assert desk.answer_at_once(rows[1], {"decision": "R"}, 5)[0] is False
-    _, more = desk.answer_at_once(rows[2], {"decision": "A"}, 5)
-    assert sorted(one.key for one in more) == sorted(one.key for one in rows[3:])
-    assert {row["decision"] for row in legacy.rows()} == {"A", None}
+    async def case() -> None:
+        desk.claim_these([(1,)])
+        async with line(desk) as opened:
+            assert [await written(opened, id, decision="A") for id in (1, 2, 2, 77)] == [False, True, False, False]
+
+    asyncio.run(case())
+    assert legacy.states() == {"DONE": 1, "NEW": 8}
 
 
-def test_a_value_that_is_refused_and_a_lost_connection_are_told_apart(legacy: Legacy, desk: Desk) -> None:
-    [first] = desk.peek(1)
-    with pytest.raises(RowRefused):
-        desk.answer_at_once(first, {"decision": "far too long"}, 1)
-    with legacy.engine.connect() as connection:
-        mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'understudy'"
-        desk.peek(1)
-        connection.exec_driver_sql(mine)
-    with pytest.raises(DatabaseDown):
-        desk.answer_at_once(first, {"decision": "A"}, 1)
-    assert desk.answer_at_once(first, {"decision": "A"}, 1)[0] is True, "on a connection of its own"
+@on_postgresql
+def test_a_value_that_is_refused_ends_nothing_and_a_lost_connection_is_replaced(legacy: Legacy, desk: Desk) -> None:
+    async def case() -> None:
+        async with line(desk) as opened:
+            for wrong in ({"decision": "far too long"}, {"note": 8_000_000 * "x"}, {"nothing": 1}, {"score": "?"}):
+                with pytest.raises(RowRefused):
+                    await written(opened, 1, **wrong)
+            assert await written(opened, 1, decision="A")
+            with legacy.engine.connect() as connection:
+                mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'understudy'"
+                connection.exec_driver_sql(mine)
+            with pytest.raises(DatabaseDown):
+                await written(opened, 2, decision="A")
+        async with line(desk) as opened:
+            assert await written(opened, 2, decision="A")
+
+    asyncio.run(case())
 
 
+@on_postgresql
+def test_the_event_loop_goes_on_meanwhile_and_nothing_unfinished_is_given_back(
+    legacy: Legacy, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("""CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(0.2); RETURN NEW; END'""")
+        connection.exec_driver_sql("CREATE TRIGGER slow BEFORE UPDATE ON loans FOR EACH ROW EXECUTE FUNCTION slow()")
+
+    async def case() -> None:
+        async with line(desk) as opened:
+            await opened.send((1,), {"decision": "A"})
+            ending, turns = asyncio.ensure_future(opened.written()), 0
+            while not ending.done():
+                turns += 1
+                await asyncio.sleep(0.001)
+            assert ending.result() and turns > 3, f"the loop had {turns} turns"
+            await opened.send((2,), {"decision": "A"})
+        async with line(desk) as opened:
+            assert await written(opened, 3, decision="A")
+
+    asyncio.run(case())
+    assert not caplog.records, "the pool found nothing to complain of"
+
+
+@on_postgresql
+def test_a_connection_is_given_back_as_it_was_and_keeps_few_statements(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "MOST", 2)
+
+    async def case() -> None:
+        for id, name in enumerate(("decision", "fault", "note", "decision", "fault", "fault"), 1):
+            async with line(desk) as opened:
+                assert await written(opened, id, **{name: "A"})
+            assert told(desk, "SHOW enable_seqscan") == "on"
+
+    asyncio.run(case())
+    assert told(desk, "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'understudy%%'") == 2
+
+
+class Late(models.ByAmount):
+    """Takes longer for its first row than others that were read with it are good for; meanwhile they are changed."""
+
+    legacy: Legacy
+    asked = 0
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction | RowError]:
+        Late.asked += 1
+        if Late.asked == 1:
+            with Late.legacy.engine.begin() as connection:
+                connection.execute(update(loans).where(loans.c.id > 1).values(amount=1500))
+            time.sleep(0.2)
+        return super().predict(rows)
+
+
+def late() -> Late:
+    """The factory."""
+    return Late("late:1")
+
+
+@everywhere
+def test_rows_that_were_read_a_while_ago_are_read_again(legacy: Legacy, tmp_path: Path) -> None:
+    async def case() -> None:
+        Late.legacy, Late.asked = legacy, 0
+        legacy.claims(settings(legacy))
+        legacy.apply(range(1, 6), amount=10)
+        values = adapter(legacy, size=1) | {"budget": {"statements": 1}}
+        text = config(values, model="late").replace("tests.models:", f"{__name__}:")
+        async with running(text, tmp_path) as gateway:
+            await gateway.until(lambda: legacy.states() == {"DONE": 5})
+
+    asyncio.run(case())
+    assert [row["decision"] for row in legacy.rows()] == ["A", "R", "R", "R", "R"]
+
+
+@everywhere
+def test_a_row_that_is_locked_or_bad_takes_no_connection_from_the_others(legacy: Legacy, tmp_path: Path) -> None:
+    async def case() -> None:
+        legacy.claims(settings(legacy))
+        legacy.apply(range(1, 8), amount=10)
+        legacy.apply([8, 9], amount=None)
+        values = adapter(legacy, size=1) | {"budget": {"statements": 1}}
+        async with running(config(values), tmp_path) as gateway:
+            await gateway.until(lambda: legacy.states() == {"DONE": 7, "ERROR": 2})
+            happened = {"source": "bank", "operation": "Score"}
+            counted = partial(gateway.meters.registry.get_sample_value, "understudy_adapter_events_total")
+            assert counted(happened | {"event": "answered"}) == 7
+            assert counted(happened | {"event": "down"}) is None
+
+    asyncio.run(case())
+    assert {row["us_state"] for row in legacy.side()} == {"error"}
+
+
+@on_postgresql
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
