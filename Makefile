@@ -20,6 +20,8 @@ ONLY ?=
 LOCK := PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= $(BIN)/pip-compile
 # What the tests, the demo and the container need; the drivers of Oracle, SQL Server and DB2 are left to their users.
 EXTRAS := --extra soap --extra demo --extra amqp --extra messagepack --extra postgresql --extra mysql --extra parquet
+# DB2's dialect compiles statements for the tests; its driver, 48 MB for one kind of processor, is not needed for that.
+ALONE := --no-annotate --no-allow-unsafe $(addprefix --unsafe-package ,ibm-db sqlalchemy greenlet typing-extensions)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo serve test check faults interop wheel simulate bench services lock upgrade clean
@@ -36,9 +38,10 @@ $(VENV)/.run: requirements/build.txt requirements/run.txt pyproject.toml
 	@PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt requirements/alone.txt
 	@echo "Adding the development tools to $(VENV)"
 	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --require-hashes --no-deps -r requirements/alone.txt
 	@touch $@
 
 demo: $(VENV)/.run  ## the whole way of one job, from off to live, on real data
@@ -88,6 +91,7 @@ lock: $(VENV)/.dev  ## recompiles the requirements, keeping versions that still 
 	$(LOCK) $(EXTRAS) --output-file requirements/run.txt $(ARGS) pyproject.toml
 	$(LOCK) $(EXTRAS) --extra dev --constraint requirements/build.txt \
 	  --constraint requirements/run.txt --output-file requirements/dev.txt $(ARGS) pyproject.toml
+	echo 'ibm_db_sa>=0.4.4,<0.5' | $(LOCK) $(ALONE) --output-file requirements/alone.txt $(ARGS) -
 
 upgrade:  ## recompiles the requirements with the newest versions that fit
 	$(MAKE) lock ARGS=--upgrade

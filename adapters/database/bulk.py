@@ -95,11 +95,14 @@ def _each(
     table = key[0].table
     same = and_(*(one == bindparam(f"k{at}") for at, one in enumerate(key)))
     bound = {name: bindparam(f"v{at}", type_=table.c[name].type) for at, name in enumerate(names)} | dict(constants)
-    free = unlocked(key, and_(same, *conditions), dialect)
-    statement = update(table).where(same, *conditions, free).values(bound)
     if dialect in RETURNING:
-        return [connection.execute(statement.returning(*key), one) for one in map(_named, rows)]
-    connection.execute(statement, [_named(row) for row in rows])
+        free = unlocked(key, and_(same, *conditions), dialect)
+        statement = update(table).where(same, *conditions, free).values(bound).returning(*key)
+        return [connection.execute(statement, one) for one in map(_named, rows)]
+    # Many at once cannot have a list of values among the conditions. These hold: the rows are locked since they were
+    # looked at.
+    changed = update(table).where(same, *(conditions if len(rows) == 1 else ())).values(bound)
+    connection.execute(changed, [_named(row) for row in rows])
     return []
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Dialect,
     Select,
     and_,
+    literal,
     literal_column,
     or_,
     text,
@@ -50,6 +51,12 @@ def now(dialect: str) -> ColumnElement[int]:
     return literal_column(_NOW[dialect], BigInteger())
 
 
+def later(dialect: str, seconds: float) -> ColumnElement[int]:
+    """So many seconds from now, on the same clock."""
+    # The value has a type, or its parameter would be named after the clock, which Oracle takes for no name at all.
+    return now(dialect) + literal(int(seconds * 1000), BigInteger())
+
+
 def among(columns: Sequence[Column[Any]], keys: Sequence[Sequence[Any]], dialect: str) -> ColumnElement[bool]:
     """Whether a row's key is one of these, all values bound."""
     if len(columns) == 1:
@@ -75,7 +82,10 @@ def skipping(statement: Select[Any], table: Any, dialect: str) -> Select[Any]:
         return statement.with_hint(table, "WITH (UPDLOCK, READPAST, ROWLOCK)", "mssql")
     if dialect == "db2":
         return statement.suffix_with(text(DB2_LOCK.strip()))
-    return statement.with_for_update(of=table, skip_locked=True, key_share=True) if dialect != "sqlite" else statement
+    if dialect == "sqlite":
+        return statement
+    of = None if dialect == "oracle" else table  # which wants a column there, and locks no other tables than these
+    return statement.with_for_update(of=of, skip_locked=True, key_share=True)
 
 
 def check_lock(statement: Select[Any], dialect: Dialect, where: str) -> None:

@@ -10,7 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, or_, select, text, tuple_, types
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    types,
+)
 
 from adapters.database.config import Watermark
 from adapters.database.layout import Key, Layout
@@ -62,7 +76,7 @@ class Finder:
         result = self.layout.result
         assert result is not None  # noqa: S101 - asked for only then
         same = and_(*(a == b for a, b in zip(self.layout.result_key, self.layout.key, strict=True)))
-        return exists(select(literal(1)).select_from(result).where(same))
+        return exists(select(literal_column("1")).select_from(result).where(same))
 
     def page(self, conditions: Sequence[ColumnElement[bool]], limit: int, after: Position | None = None,
              ordered: bool = True) -> Select[Any]:  # fmt: skip

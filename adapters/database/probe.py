@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Engine, literal, select
+from sqlalchemy import Engine, literal_column, select
 
 from adapters.database.config import DatabaseSettings, TableSettings
 from adapters.database.desk import Desk
@@ -14,7 +14,7 @@ def problems(name: str, settings: DatabaseSettings, engine: Engine) -> Sequence[
     """A sentence for each problem; empty when all is well."""
     try:
         with reading(engine) as connection:
-            connection.execute(select(literal(1)))
+            connection.execute(select(literal_column("1")))
     except (DatabaseDown, RowRefused) as error:
         return [f"adapters.{name}.url: {error}"]
     found: list[str] = []

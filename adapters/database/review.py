@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, case, delete, select, update
 
 from adapters.database.claims import DONE, LEFT, PERMANENT, REASON, RUN, WAIT, parts
-from adapters.database.dialect import among, now, skipping
+from adapters.database.dialect import among, later, now, skipping
 from adapters.database.find import Finder
 from adapters.database.layout import Key
 from adapters.database.side import SideTable
@@ -44,7 +44,7 @@ class Review:
         side, dialect = self._side.table, self._layout.dialect
         key = [side.c[column.name] for column in self._layout.key]
         due = (side.c.us_state == DONE) & (side.c.us_lease < now(dialect))
-        old = (now(dialect) - side.c.us_since > int(batch.keep * 1000)).label("old")
+        old = case((side.c.us_since < later(dialect, -batch.keep), 1), else_=0).label("old")  # not all select truths
         rows = connection.execute(select(*key, side.c.us_answer, side.c.us_error, old).where(due).limit(PAGE)).all()
         marks = {self._layout.keyed(row[:-3]): (row[-3], row[-2]) for row in rows}
         words = self._compared(connection, marks)
@@ -52,7 +52,7 @@ class Review:
         again = [one for one in marks if one not in set(ended)]
         self._forget(connection, key, ended)
         if again:
-            then = {"us_lease": now(dialect) + int(batch.verify * 1000)}
+            then = {"us_lease": later(dialect, batch.verify)}
             connection.execute(update(side).where(among(key, again, dialect)).values(then))
         return list(words.values())
 
@@ -66,7 +66,7 @@ class Review:
 
     def leave(self, connection: Connection, keys: Sequence[Key]) -> None:
         """Leaves rows to the batch for good."""
-        left = {"us_state": LEFT, "us_lease": now(self._layout.dialect) + int(PERMANENT * 1000)}
+        left = {"us_state": LEFT, "us_lease": later(self._layout.dialect, PERMANENT)}
         for part in parts(keys, self._layout.dialect):
             some = among(self._side.key, part, self._layout.dialect)
             connection.execute(update(self._side.table).where(some).values(left))

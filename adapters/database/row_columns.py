@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from adapters.database import dialect as dialects
 from adapters.database.claims import PERMANENT, WAIT, Mark, held, parts
-from adapters.database.dialect import among, name_of, now, skipping
+from adapters.database.dialect import among, later, name_of, now, skipping
 from adapters.database.layout import Key, Layout
 
 
@@ -51,7 +51,7 @@ class RowColumns:
     def take(self, connection: Connection, keys: Sequence[Key], token: str) -> Mapping[Key, int]:
         """Claims those of the rows that are free, passing over what somebody has locked."""
         values = {
-            self._token: token, self._until: now(self._dialect) + int(self._lease * 1000),
+            self._token: token, self._until: later(self._dialect, self._lease),
             self._attempts: func.coalesce(self._attempts, 0) + 1,
         }  # fmt: skip
         for part in parts(sorted(keys, key=repr), self._dialect):
@@ -71,7 +71,7 @@ class RowColumns:
 
     def renew(self, connection: Connection, token: str) -> int:
         """Begins the lease anew."""
-        until, count = {self._until: now(self._dialect) + int(self._lease * 1000)}, 0
+        until, count = {self._until: later(self._dialect, self._lease)}, 0
         for part in parts(list(self.held(connection, token)), self._dialect):
             mine = (self._token == token) & among(self._key, part, self._dialect)
             count += connection.execute(update(self._table).where(mine).values(until)).rowcount
@@ -87,7 +87,7 @@ class RowColumns:
 
     def postpone(self, connection: Connection, token: str, keys: Collection[Key], delay: float) -> None:
         """Clears the token and takes the attempt back."""
-        self._untried(connection, token, keys, now(self._dialect) + int(delay * 1000))
+        self._untried(connection, token, keys, later(self._dialect, delay))
 
     def forget(self, connection: Connection, token: str, keys: Collection[Key]) -> None:
         """Clears the claim and takes the attempt back."""
@@ -100,7 +100,7 @@ class RowColumns:
             connection.execute(update(self._table).where(mine).values(values))
 
     def _clear(self, connection: Connection, token: str, keys: Sequence[Key], delay: float | None) -> None:
-        until = None if delay is None else now(self._dialect) + int(delay * 1000)
+        until = None if delay is None else later(self._dialect, delay)
         for part in parts(keys, self._dialect):
             mine = (self._token == token) & among(self._key, part, self._dialect)
             connection.execute(update(self._table).where(mine).values({self._token: None, self._until: until}))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     insert,
     literal,
+    literal_column,
     select,
     types,
     update,
@@ -31,7 +32,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from adapters.database.bulk import RECORDS, Rows, bulk, packed, set_rows
 from adapters.database.claims import DONE, LEFT, REASON, RUN, WAIT, Mark, held, parts
-from adapters.database.dialect import among, now
+from adapters.database.dialect import among, later, now
 from adapters.database.layout import Key, Layout, column_of, side_name
 
 Token = str | ColumnElement[str]
@@ -99,7 +100,7 @@ class SideTable:
 
     def _without(self, *claims: ColumnElement[bool]) -> ColumnElement[bool]:
         ours = and_(*(mine == theirs for mine, theirs in zip(self.key, self._layout.key, strict=True)))
-        return ~exists(select(literal(1)).select_from(self.table).where(ours, *claims))
+        return ~exists(select(literal_column("1")).select_from(self.table).where(ours, *claims))
 
     def _lapsed(self) -> ColumnElement[bool]:
         return self.table.c.us_state.in_((RUN, WAIT, LEFT)) & (self.table.c.us_lease < now(self._dialect))
@@ -107,7 +108,7 @@ class SideTable:
     def take(self, connection: Connection, keys: Sequence[Key], token: str) -> Mapping[Key, int]:
         """Claims those of the rows that are free."""
         keys = sorted(keys, key=repr)  # in one order, so that two pollers never wait for each other in a circle
-        until = now(self._dialect) + int(self._lease * 1000)
+        until = later(self._dialect, self._lease)
         if self._given is not None and self._dialect in _UPSERT:
             statement = self.upsert([self._given.c[column.name] for column in self.key], token)
             found = connection.execute(statement, {RECORDS: packed(keys)})
@@ -118,7 +119,7 @@ class SideTable:
     def upsert(self, keys: Sequence[ColumnElement[Any]], token: Token) -> ReturningInsert[Any]:
         """The statement that claims those of the keys, columns of some other table, that are free; gives each with its
         attempts. For databases that have such a statement."""
-        until = now(self._dialect) + int(self._lease * 1000)
+        until = later(self._dialect, self._lease)
         fresh = self._fresh(token, until)
         names = [column.name for column in self.key]
         # SQLite cannot tell ON CONFLICT from a join's ON without a WHERE.
@@ -192,7 +193,7 @@ class SideTable:
 
     def renew(self, connection: Connection, token: str) -> int:
         """Begins the lease anew."""
-        until = now(self._dialect) + int(self._lease * 1000)
+        until = later(self._dialect, self._lease)
         return connection.execute(update(self.table).where(self._mine(token)).values(us_lease=until)).rowcount
 
     def finish(self, connection: Connection, token: str, answers: Mapping[Key, Mark], due: float | None) -> None:
@@ -200,12 +201,12 @@ class SideTable:
         if due is None:
             self.forget(connection, token, answers)
             return
-        done = {"us_state": DONE, "us_lease": now(self._dialect) + int(due * 1000), "us_since": now(self._dialect)}
+        done = {"us_state": DONE, "us_lease": later(self._dialect, due), "us_since": now(self._dialect)}
         self._set(connection, token, ["us_answer", "us_error"], list(answers.items()), done)
 
     def put_back(self, connection: Connection, token: str, errors: Mapping[Key, str], state: str, delay: float) -> None:
         """Keeps the attempts and why."""
-        values = {"us_state": state, "us_lease": now(self._dialect) + int(delay * 1000)}
+        values = {"us_state": state, "us_lease": later(self._dialect, delay)}
         rows = [(key, [error[:REASON]]) for key, error in errors.items()]
         self._set(connection, token, ["us_error"], rows, values)
 
@@ -217,7 +218,7 @@ class SideTable:
 
     def postpone(self, connection: Connection, token: str, keys: Collection[Key], delay: float) -> None:
         """Takes the attempt back, too."""
-        values = {"us_state": WAIT, "us_lease": now(self._dialect) + int(delay * 1000),
+        values = {"us_state": WAIT, "us_lease": later(self._dialect, delay),
                   "us_attempts": self.table.c.us_attempts - 1}  # fmt: skip
         for part in parts(list(keys), self._dialect):
             mine = self._mine(token) & among(self.key, part, self._dialect)

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from tests.packaging.tree import PACKAGES, ROOT
 
-FILES = ("build.txt", "run.txt", "dev.txt")
+FILES = ("build.txt", "run.txt", "dev.txt", "alone.txt")
 PROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: Mapping[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 TAKEN = ("soap", "demo", "amqp", "messagepack", "postgresql", "mysql", "parquet")
@@ -51,7 +51,12 @@ def test_what_is_developed_with_is_what_is_shipped() -> None:
 
 @pytest.mark.parametrize(
     ("name", "declared"),
-    [("build.txt", PROJECT["build-system"]["requires"]), ("run.txt", SHIPPED), ("dev.txt", EXTRAS["dev"])],
+    [
+        ("build.txt", PROJECT["build-system"]["requires"]),
+        ("run.txt", SHIPPED),
+        ("dev.txt", EXTRAS["dev"]),
+        ("alone.txt", [each for each in EXTRAS["db2"] if Requirement(each).name == "ibm_db_sa"]),
+    ],
 )
 def test_the_pins_fit_what_the_project_declares(name: str, declared: list[str]) -> None:
     pinned = pins(name)
