@@ -3,7 +3,7 @@
 `python -m bench.database` prints the figures as JSON. Goals: at batches of 100 and more at least 1.5 times pgqueuer
 and 20 times procrastinate with recording off, 0.75 of that with recording on; one row at a time at least 0.7 of a loop
 by hand. From insert to committed answer, beside a poll each 250 ms: p50 at most a tenth by adaptive polling, at most a
-thirtieth by NOTIFY.
+thirtieth by NOTIFY; adaptive polling may look 20 times as often.
 
 All answer the same applications with the same constant on one private PostgreSQL, each in a database of its own, in
 turns: a number of rows is committed at one moment, and the time until the last is answered counts. The server runs
@@ -25,6 +25,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from psycopg import sql
 from sqlalchemy import MetaData, create_engine
 
 from adapters.database.config import TableSettings
@@ -47,6 +49,8 @@ ROWS = {"Thousand": 20_000, "Hundred": 10_000, "One": 1000}
 PEERS = {"pgqueuer": 10_000, "procrastinate": 500, "naive": 1000}
 GOALS = {"pgqueuer": 1.5, "procrastinate": 20.0}
 """Rows a second of ours over theirs."""
+FIXED = 0.25
+"""Seconds between two looks of the poll that the other ways are measured against."""
 WAITS: Mapping[str, tuple[Mapping[str, str], float]] = {
     "a poll each 250 ms": ({"fastest": "250ms", "slowest": "250ms"}, 1.0),
     "adaptive polling": ({}, 0.1),
@@ -54,7 +58,14 @@ WAITS: Mapping[str, tuple[Mapping[str, str], float]] = {
 }
 """By way of looking for rows: its settings, and how much of the first one's p50 it may take."""
 WAITED = 40
-"""Rows of a round, each inserted when the one before is answered and a moment has passed."""
+"""Rows of a round, each inserted when the one before is answered and a moment has passed, shorter than that pause."""
+LOOKS = 20.0
+"""How many times as often adaptive polling may look for rows, over the same time."""
+LOOKED = (
+    "SELECT coalesce(sum(calls), 0)::integer FROM pg_stat_statements AS s JOIN pg_database AS d"
+    " ON d.oid = s.dbid WHERE d.datname = current_database() AND s.query LIKE {}"
+)
+"""How often rows were looked for: no statement of anybody else names the side table."""
 WAIT = "from insert to committed answer"
 FOUND = {"status": {"column": "State", "new": ["NEW"], "done": ["DONE"], "error": "ERROR"}}
 
@@ -77,16 +88,27 @@ class Contender:
         self.settled(rows)
         return found
 
-    def waited(self, rng: random.Random) -> Round:
-        """One round of rows that come one at a time, at any moment of a poll."""
-        before, begun, times = rig.cpu(self.pid), time.monotonic(), []
-        for _ in range(WAITED):
-            time.sleep(rng.uniform(0.0, 0.3))
+    def looks(self) -> int:
+        """How often rows of the table have been looked for or claimed since the server started."""
+        pattern = sql.Literal(f"%understudy_{self.loans.name}%")
+        row = self.loans.connection.execute(sql.SQL(LOOKED).format(pattern)).fetchone()
+        assert row
+        return int(row[0])
+
+    def waited(self, rng: random.Random) -> tuple[Round, float]:
+        """One round of rows that come one at a time, once in each part of a poll's pause, the parts in any order; and
+        how often a second rows were looked for."""
+        moments = [FIXED * (part + rng.random()) / WAITED for part in range(WAITED)]
+        self.loans.answer(self.loans.apply()[0])  # nobody had inserted anything while others had their turns
+        before, looked, begun, times = rig.cpu(self.pid), self.looks(), time.monotonic(), []
+        for moment in rng.sample(moments, WAITED):
+            time.sleep(moment)
             number, applied = self.loans.apply()
             times.append(1000 * (self.loans.answer(number) - applied))
+        took, looked = time.monotonic() - begun, self.looks() - looked
         p50, p99 = statistics.median(times), statistics.quantiles(times, n=100, method="inclusive")[98]
-        took = time.monotonic() - begun
-        return Round(Outcome(WAITED, took, p50, p99, {"200": WAITED}), {"worker": rig.cpu(self.pid) - before})
+        outcome = Outcome(WAITED, took, p50, p99, {"200": WAITED})
+        return Round(outcome, {"worker": rig.cpu(self.pid) - before}), looked / took
 
 
 def configured(text: str, url: str, tables: Mapping[str, int], more: Mapping[str, Any]) -> str:
@@ -111,6 +133,13 @@ def claims(url: str, table: str) -> None:
         for statement in ddl(side_table(layout, MetaData()), engine.dialect):
             connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+def counting(server: Postgresql) -> None:
+    """Has the server count statements, which it does from its next start on."""
+    with psycopg.connect(libpq(server.database()), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+    server.restart()
 
 
 def libpq(url: str) -> str:
@@ -170,7 +199,8 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
     if programs is None:
         raise RuntimeError("PostgreSQL is missing; `make services` installs it")
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        bench = Bench(stack.enter_context(running_postgresql(programs)), Path(folder))
+        server = stack.enter_context(running_postgresql(programs))
+        bench = Bench(server, Path(folder))
         contenders: dict[tuple[str, str], tuple[Contender, int]] = {}
         for who, observe in ((OURS, "none"), (RECORDING, "compare")):
             tables = stack.enter_context(bench.ours(observe, observe, SIZES))
@@ -184,26 +214,30 @@ def run(rounds: int = ROUNDS) -> dict[str, Any]:
                 if number:  # the first one warms up
                     found.setdefault(name, []).append(one)
                 time.sleep(0.5)  # what the server has left to do is nobody else's
-        waits = _waits(bench, rounds)
-    return _figures(found, waits)
+    with tempfile.TemporaryDirectory() as folder, running_postgresql(programs) as server:
+        counting(server)
+        waits, looks = _waits(Bench(server, Path(folder)), rounds)
+    return _figures(found, waits, looks)
 
 
-def _waits(bench: Bench, rounds: int) -> Mapping[str, list[Round]]:
-    """By way of looking for rows its rounds, taken in turns."""
-    rng, found = random.Random(5), dict[str, list[Round]]()
+def _waits(bench: Bench, rounds: int) -> tuple[Mapping[str, list[Round]], Mapping[str, list[float]]]:
+    """By way of looking for rows its rounds, taken in turns, and how often a second it looked in each."""
+    rng, found, looks = random.Random(5), dict[str, list[Round]](), dict[str, list[float]]()
     with ExitStack() as stack:
         contenders: dict[str, Contender] = {}
         for number, (name, (poll, _)) in enumerate(WAITS.items()):
             ours = bench.ours(f"wait{number}", "none", {"Hundred": 100}, {"poll": poll})
             contenders[name] = stack.enter_context(ours)["Hundred"]
+            contenders[name].loans.connection.execute("CREATE EXTENSION pg_stat_statements")
             if channel := poll.get("listen"):
                 contenders[name].loans.notify(channel)
         for number in range(rounds + 1):
             for name, contender in contenders.items():
-                one = contender.waited(rng)
+                one, often = contender.waited(rng)
                 if number:
                     found.setdefault(name, []).append(one)
-    return found
+                    looks.setdefault(name, []).append(often)
+    return found, looks
 
 
 def case(name: str) -> str:
@@ -212,7 +246,9 @@ def case(name: str) -> str:
     return f"rows, {size:,} at a time" if size > 1 else "rows, one at a time"
 
 
-def _figures(found: Mapping[tuple[str, str], list[Round]], waits: Mapping[str, list[Round]]) -> dict[str, Any]:
+def _figures(
+    found: Mapping[tuple[str, str], list[Round]], waits: Mapping[str, list[Round]], looks: Mapping[str, list[float]]
+) -> dict[str, Any]:
     kind = {OURS: "ours", RECORDING: "ours"}
     results = [
         result(AREA, what, name, kind.get(name, "peer"), rounds, "worker") for (what, name), rounds in found.items()
@@ -237,6 +273,9 @@ def _figures(found: Mapping[tuple[str, str], list[Round]], waits: Mapping[str, l
     for name, rounds in others:
         p50s = [one.outcome.p50 / two.outcome.p50 for one, two in zip(rounds, first, strict=True)]
         ratios.append(ratio(AREA, f"{WAIT}: p50 by {name}", fixed, p50s, most=WAITS[name][1]))
+    often = [one / two for one, two in zip(looks["adaptive polling"], looks[fixed], strict=True)]
+    words = ", ".join(f"{statistics.median(looks[name]):.0f} by {name}" for name in WAITS)
+    ratios.append(ratio(AREA, f"{WAIT}: looks by adaptive polling ({words} a second)", fixed, often, most=LOOKS))
     return {"results": results, "ratios": ratios}
 
 

@@ -78,7 +78,7 @@ class Poller:
         listener = asyncio.create_task(listening(self._engine, self._settings.poll.listen, self._pace.arrived, stop))
         try:
             while not stop.is_set():
-                self._pace.arrived.clear()
+                self._pace.looks()
                 found = await self._tried(gateway, self._round(gateway))
                 await self._pace.pause(stop, found > 0)
         finally:
