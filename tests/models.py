@@ -1,9 +1,12 @@
 """Models of the tests: deterministic, in process, each a factory for the model type `python`."""
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.contract import Prediction, Row, RowError
+from models.local import Constant
 from models.training import spreads
 
 SCHEMA: Mapping[str, Any] = {
@@ -54,6 +57,18 @@ class Raising:
         raise RuntimeError("out of order")
 
 
+class Lethal(Constant):
+    """Kills the process that asks about an applicant of this age, and else says the same of everybody."""
+
+    age = 99
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+        """One prediction a row."""
+        if any(row["age"] == self.age for row in rows):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(rows)
+
+
 def by_amount() -> ByAmount:
     """Agrees with the old system nearly always."""
     return ByAmount("by_amount:1")
@@ -90,3 +105,8 @@ def raising() -> Raising:
 def says_half() -> Saying:
     """Says 0.5 of everybody, whatever the amount."""
     return Saying("half:1", 0.5)
+
+
+def lethal() -> Lethal:
+    """Does not survive a certain applicant."""
+    return Lethal()

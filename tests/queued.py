@@ -79,10 +79,15 @@ class Queues:
 
     def __init__(self, node: Rabbitmq, kind: str) -> None:
         self.node = node
+        self._kind = kind
         self.requests, self.worker, self.replies = (f"{name}.{uuid.uuid4().hex[:8]}" for name in ("in", "old", "reply"))
+        self.declare(self.requests, self.worker, self.replies)
+
+    def declare(self, *queues: str) -> None:
+        """Has these there."""
         with self.channel() as channel:
-            for queue in (self.requests, self.worker, self.replies):
-                channel.queue_declare(queue, durable=True, arguments={"x-queue-type": kind})
+            for queue in queues:
+                channel.queue_declare(queue, durable=True, arguments={"x-queue-type": self._kind})
 
     @contextmanager
     def channel(self) -> Iterator[Any]:
@@ -114,6 +119,19 @@ class Queues:
         """Messages that wait."""
         with self.channel() as channel:
             return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+    def peek(self, queue: str) -> dict[str, tuple[pika.BasicProperties, bytes]]:
+        """What waits, by its message id; it stays."""
+        found: dict[str, tuple[pika.BasicProperties, bytes]] = {}
+        with self.channel() as channel:
+            while (got := channel.basic_get(queue))[0]:
+                found[got[1].message_id] = got[1:]
+        return found
+
+    def purge(self, queue: str) -> None:
+        """Has nothing wait."""
+        with self.channel() as channel:
+            channel.queue_purge(queue)
 
     @contextmanager
     def served(self, folder: Path, forward: bool = False, **given: Any) -> Iterator[Served]:
@@ -246,6 +264,10 @@ class Exchange:
     def answered(self) -> int:
         """Requests that have a reply."""
         return len(self._replies.came)
+
+    def missing(self) -> set[str]:
+        """Requests that have no reply."""
+        return set(self.messages) - set(self._replies.came)
 
     def reached(self, count: int) -> None:
         """Returns when so many requests have a reply."""
