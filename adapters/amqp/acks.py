@@ -15,6 +15,11 @@ class Unacknowledged:
         """Whether it is neither done nor rejected."""
         return not self._done.get(tag, True)
 
+    @property
+    def ready(self) -> int:
+        """How many are done and not acknowledged yet."""
+        return len(self._ready)
+
     def delivered(self, tag: int) -> None:
         """A delivery came."""
         self._done[tag] = False

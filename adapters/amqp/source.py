@@ -7,7 +7,7 @@ from adapters.amqp.broker import Broker
 from adapters.amqp.channel import opened
 from adapters.amqp.config import Operation
 from adapters.amqp.connection import Connection
-from adapters.amqp.consumer import Consumer
+from adapters.amqp.consumer import LINGER, Consumer
 from adapters.amqp.forward import Forward
 from adapters.amqp.intake import Intake
 from adapters.amqp.tap import Tapped
@@ -75,7 +75,7 @@ class AmqpSource:
             await self._forward.stop()
         while any(intake.busy for intake in self._intakes) or any(tap.busy for tap in self._taps):  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # it ends with whichever confirm is the last: nothing sets one event for that
-        await asyncio.sleep(0)  # the last acknowledgements are given at the end of a tick
+        await asyncio.sleep(LINGER)  # by then the last acknowledgements are given
         handed_over = asyncio.Event()
         self._broker.handed_over(handed_over.set)
         await handed_over.wait()
