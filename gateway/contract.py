@@ -331,6 +331,9 @@ class Gateway(Protocol):
 
         With key None: who answers a call that has no usable key."""
 
+    def route(self, source: str, operation: str) -> str:
+        """The name of the route that an operation's calls take; empty where it has none. Pure and cheap."""
+
     def foresee(self, call: Call) -> Decision | None:
         """Who would answer this call now, by its key and its segment; None where it has no route. Asks nobody."""
 

@@ -78,6 +78,11 @@ class Dispatch:
         nobody = by is By.INCUMBENT and bound.incumbent is None
         return Decision(by, stage, reason, table.version, unwatched(stage, bound.settings) is None, nobody)
 
+    def route(self, source: str, operation: str) -> str:
+        """The name of an operation's route; see the contract."""
+        bound = self.table.find(source, operation)
+        return bound.route if bound else ""
+
     def foresee(self, call: Call) -> Decision | None:
         """Who would answer this call now; see the contract."""
         turn = self._turn(call, self.table, None)

@@ -129,7 +129,7 @@ class Forward:
         settings = self._to[call.operation]
         came = attempt.entry.delivery.properties if attempt else pika.BasicProperties(content_type=call.raw.media)
         left = remaining(attempt.entry.delivery, self._broker.settings.age == "timestamp") if attempt else None
-        more = {**traced(came), ROUTE: f"{call.source}/{call.operation}"} if self._broker.settings.headers else {}
+        more = {**traced(came), ROUTE: self._route(call)} if self._broker.settings.headers else {}
         properties = passed_on(came, left, more)
         if named:
             properties.reply_to = self.queue
@@ -137,6 +137,9 @@ class Forward:
             if not named.isascii():
                 setattr(properties, settings.correlate, named)
         return self.letter(call.operation, properties, call.raw.body)
+
+    def _route(self, call: Call) -> str:
+        return self._broker.gateway.route(call.source, call.operation) if self._broker.gateway else ""
 
     def letter(self, operation: str, properties: pika.BasicProperties, body: bytes) -> Letter:
         """A message to the worker of an operation."""

@@ -13,8 +13,8 @@ import pika
 from adapters.amqp.consumer import Delivery
 from gateway.contract import Raw
 
-ROUTE, BY, MODEL = "x-understudy-source", "x-understudy-by", "x-understudy-model"
-_PARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+ROUTE, BY, MODEL = "x-understudy-route", "x-understudy-by", "x-understudy-model"
+_PARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _BROKERS = ("CC", "BCC", "x-delivery-count")
 """Headers that would have the broker deliver a copy to further queues, or that it has written itself."""
 _NAMES = (

@@ -57,8 +57,8 @@ class Outgoing:
             priority=entry.delivery.properties.priority, timestamp=int(time.time()), app_id="understudy",
         )  # fmt: skip
         if self._broker.settings.headers:
-            source = f"{self._broker.name}/{self._operation}"
-            properties.headers = {**traced(entry.delivery.properties), ROUTE: source, **headers}
+            route = self._gateway.route(self._broker.name, self._operation)
+            properties.headers = {**traced(entry.delivery.properties), ROUTE: route, **headers}
         self._send(entry, Letter(address.exchange, address.routing_key, properties, answer.body), ANSWERED)
 
     def relay(self, attempt: Attempt, reply: Delivery, body: bytes | None = None) -> None:

@@ -1,6 +1,5 @@
 """Which requests are for the gateway to answer: not what has expired, was delivered too often, or wants no answer."""
 
-import fnmatch
 import re
 from collections.abc import Sequence
 
@@ -14,6 +13,11 @@ COUNTED = 3600.0
 """Seconds that deliveries of a message are counted for."""
 
 
+def allowed(patterns: Sequence[str]) -> re.Pattern[str]:
+    """Matches the whole of an address where one of the patterns does. Only `*` means more than itself."""
+    return re.compile("|".join(re.escape(one).replace(r"\*", ".*") for one in patterns) or "(?!)", re.DOTALL)
+
+
 class Screening:
     """Looks at the requests of one operation before they are answered."""
 
@@ -21,7 +25,7 @@ class Screening:
         self._broker = broker
         self._gateway = gateway
         self._outgoing = outgoing
-        self._allowed = re.compile("|".join(fnmatch.translate(pattern) for pattern in broker.settings.reply_to) or "$^")
+        self._allowed = allowed(broker.settings.reply_to)
 
     async def passed(self, batch: Sequence[Entry], stage: Stage | None) -> list[Entry]:
         """Those that are to be answered; of all others is disposed. `stage` is None where the operation has no route:

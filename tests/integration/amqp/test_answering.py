@@ -53,7 +53,7 @@ def test_every_request_has_its_answer_and_its_record(case: Case, kind: str) -> N
         headers = one.properties.headers
         assert one.properties.content_type == "application/json" and one.properties.delivery_mode == 2
         assert headers["traceparent"].startswith(f"00-{'1' * 32}-") and headers["traceparent"] != parent
-        assert (headers["x-understudy-source"], headers["x-understudy-model"]) == ("loans/Score", "by_amount:1")
+        assert (headers["x-understudy-route"], headers["x-understudy-model"]) == ("loan", "by_amount:1")
     until(lambda: gateway.ledger().get("sampled_out") == 300, "the ledger")
     until(lambda: depth(case.node, queue) == 0, "the queue to be empty")
     assert gateway.events()["answered"] == 300

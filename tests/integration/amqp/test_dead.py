@@ -125,7 +125,7 @@ def test_what_the_broker_put_aside_by_itself_is_noted_when_somebody_looks_and_pu
     path = written(case, text)
     gateway = case.gateway(text)
     caller = case.caller()
-    caller.ask(queue, request(0))
+    until(lambda: depth(case.node, queue) == 0, "our queue to be made")
     gateway.end()
     caller.send(queue, request(1), message_id="m1", expiration="50")
     until(lambda: depth(case.node, DEAD) == 1, "the broker to put it aside")

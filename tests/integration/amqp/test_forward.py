@@ -35,7 +35,7 @@ def test_the_workers_bytes_and_properties_come_back_in_order(case: Case, stage: 
     assert [one.body for one in worker.seen] == [request(at) for at in range(100)], "once each, in order"
     for one in worker.seen:
         assert one.properties.type == "loan" and one.properties.headers["a"] == 1
-        assert one.properties.headers["x-understudy-source"] == "loans/Score"
+        assert one.properties.headers["x-understudy-route"] == "loan"
         assert one.properties.message_id.startswith("m")
     term = "compared" if stage == "shadow" else "not_observable:off"
     until(lambda: gateway.ledger().get(term) == 100, "the ledger")

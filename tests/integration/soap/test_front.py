@@ -115,6 +115,9 @@ class Forwarding:
     async def kept(self, scope: str, tokens: Sequence[bytes]) -> Mapping[bytes, bytes]:
         raise AssertionError("nothing is kept")
 
+    def route(self, source: str, operation: str) -> str:
+        raise AssertionError("nobody asks for the route")
+
     def buried(self, source: str, operation: str, letter: str, reason: str) -> None:
         raise AssertionError("nothing is put aside")
 
