@@ -25,6 +25,7 @@ AREAS = {
     "reports": "reports",
     "amqp": "amqp",
     "database": "database",
+    "claims": "claims",
 }
 """Area to module; each has `run() -> {"results", "ratios"}`."""
 FILE = Path(__file__).with_name("results.json")

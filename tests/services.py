@@ -99,6 +99,10 @@ class Postgresql:
         self._client("createdb", name)
         return f"postgresql+psycopg://understudy@127.0.0.1:{self.port}/{name}"
 
+    def drop(self, url: str) -> None:
+        """Removes a database."""
+        self._client("dropdb", "--force", url.rpartition("/")[2])
+
     def answers(self) -> bool:
         """Whether the server takes connections."""
         command = [str(self._programs / "pg_isready"), *self._address()]

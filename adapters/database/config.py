@@ -61,6 +61,9 @@ class Result(Settings):
     """Its column by our key's; by default of the same names."""
 
 
+RECONCILE = 60.0
+
+
 class Watermark(Settings):
     """Work is whatever is appended to a table that nobody changes."""
 
@@ -231,7 +234,7 @@ class Poll(Settings):
     slowest: Duration = 0.25
     listen: str | None = None
     """PostgreSQL: the channel that a trigger notifies (`understudy init` prints it)."""
-    reconcile: Duration = 60.0
+    reconcile: Duration = RECONCILE
     """How often all waiting rows are looked at again where some are left to the batch."""
 
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Select, func, select
+from sqlalchemy import Connection, Engine, MetaData, func, select
 
 from adapters.database.answers import Answers, Place
 from adapters.database.batches import Batches
+from adapters.database.choosing import Choosing
 from adapters.database.claims import Claims
-from adapters.database.config import TableSettings, side_table
-from adapters.database.dialect import among, chunk
+from adapters.database.config import RECONCILE, TableSettings, side_table
+from adapters.database.dialect import among, chunk, row_by_row
 from adapters.database.engine import reading, writing
 from adapters.database.find import Finder, Position, key_of, position
 from adapters.database.layout import Key, Layout, Missing, found, reflect
@@ -28,15 +29,20 @@ from adapters.database.work import Seen, Taken
 class Desk:
     """One table of one legacy database, checked against its catalogue."""
 
-    def __init__(self, where: str, settings: TableSettings, engine: Engine, timezone: str | None) -> None:
-        """Connects. Raises Missing, ConfigError, DatabaseDown."""
+    def __init__(
+        self, where: str, settings: TableSettings, engine: Engine, timezone: str | None, reconcile: float = RECONCILE
+    ) -> None:  # fmt: skip
+        """Connects. `reconcile` in seconds: how often rows are looked for that come behind others by key.
+
+        Raises Missing, ConfigError, DatabaseDown."""
+        self._reconcile = reconcile
         self.engine = engine
         self.layout: Layout = reflect(where, settings, engine, timezone)
         self.finder = Finder(self.layout)
         self.place = Place(self.finder)
         self._settings = settings
         self._claims: Claims | None = None
-        self._peeks: dict[int, Select[Any]] = {}
+        self._choice: Choosing | None = None
         self._lines: Callable[[Run], Line] | None = None
         self._batches: Batches | None = None
 
@@ -64,7 +70,9 @@ class Desk:
         """The rows that wait for whoever answers, in order, behind a position. Changes and locks nothing."""
         with reading(self.engine) as connection:
             if self.finder.mark:
-                self.finder.mark.look(connection)
+                self.finder.mark.look(connection, after is None)
+            if after is not None:
+                row_by_row(connection, self.layout.dialect)
             rows = connection.execute(self.finder.page(self.finder.ours(), limit, after)).all()
         if self.finder.mark:
             self.finder.mark.looked(len(rows) == limit)
@@ -122,17 +130,9 @@ class Desk:
 
     def peek(self, limit: int) -> list[Seen]:
         """At most so many rows that could be claimed. Changes and locks nothing, so it is what is done most."""
-        claims = self.ready()
+        choosing = self._choosing()
         with reading(self.engine) as connection:
-            if self.finder.mark:
-                self.finder.mark.look(connection)
-            if self.finder.mark or limit not in self._peeks:  # made once: making it costs more than running it
-                ours = [*self.finder.ours(), claims.free()]
-                self._peeks[limit] = self.finder.page(ours, limit, ordered=bool(self._settings.order))
-            rows = connection.execute(self._peeks[limit]).all()
-            if self.finder.mark and not rows:
-                self.finder.mark.looked(False)
-        return [self.seen(row) for row in rows]
+            return [self.seen(row) for row in choosing.peek(connection, limit)]
 
     @property
     def at_once(self) -> bool:
@@ -158,20 +158,24 @@ class Desk:
 
     def claim(self, limit: int) -> Taken:
         """Claims at most `limit` rows, in one transaction. Raises Missing, RowRefused, DatabaseDown."""
-        claims = self.ready()
         if (batches := self._whole()) is not None:
             token = os.urandom(16).hex()
             chosen, tried = batches.take(limit, token)
             return self._taken(token, [self.seen(row) for row in chosen], tried) if tried else Taken("")
+        choosing = self._choosing()
         with writing(self.engine) as connection:
             self._gate(connection)
-            if self.finder.mark:
-                self.finder.mark.look(connection)
-            ours = [*self.finder.ours(), claims.free()]
-            rows = connection.execute(self.finder.page(ours, limit, ordered=bool(self._settings.order))).all()
-            if self.finder.mark:
-                self.finder.mark.looked(len(rows) == limit)
+            rows = choosing.take(connection, limit)
             return self._take(connection, [self.seen(row) for row in rows]) if rows else Taken("")
+
+    def again(self) -> None:
+        """Has rows found again that were given back as if they had never been claimed."""
+        self._choosing().again()
+
+    def _choosing(self) -> Choosing:
+        if self._choice is None:
+            self._choice = Choosing(self.finder, self.ready(), self._reconcile)
+        return self._choice
 
     def claim_these(self, keys: Sequence[Key]) -> Taken:
         """Claims those of the rows that still wait and are free, and reads them anew."""

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Dialect,
     Select,
     and_,
@@ -98,3 +99,13 @@ def check_lock(statement: Select[Any], dialect: Dialect, where: str) -> None:
         raise ConfigError(
             f"{where}: {name} drops the clause that keeps two pollers apart; say `lock: token`, or leave `columns` out"
         )
+
+
+def row_by_row(connection: Connection, dialect: str) -> None:
+    """Until the transaction ends: has what is asked of each row of a page looked up by its key. PostgreSQL would rather
+    read the other table, answers or claims, from its beginning to where the page stands."""
+    if dialect == "postgresql":
+        connection.execute(_BY_KEY)
+
+
+_BY_KEY = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")

@@ -4,18 +4,21 @@ A row that somebody has locked is never waited for: meanwhile all others would b
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, exc
 
 from adapters.database.answers import Answers
 from adapters.database.claims import ERROR, LEFT, PERMANENT, WAIT
 from adapters.database.desk import Desk
-from adapters.database.engine import RowRefused, refused, writing
+from adapters.database.engine import Deadlocked, RowRefused, refused, writing
 from adapters.database.layout import Key
 from adapters.database.review import TAKEN, Mark, Review
 from adapters.database.side import SideTable
 from adapters.database.work import Ended, Taken
 
+TRIES = 3
+"""How often a transaction is repeated that gave way to another one."""
 SOON = 1.0
 """Seconds until a row that somebody had locked is claimed again."""
 
@@ -49,6 +52,15 @@ class Endings:
             return done, []
         if not done and not rest and due is None and self._all(taken, ended.answers):
             return len(ended.answers), []
+        for _ in range(TRIES):
+            with suppress(Deadlocked):  # then nothing was written
+                written, noticed = self._each(taken, ended, due)
+                return done + written, noticed
+        written, noticed = self._each(taken, ended, due)
+        return done + written, noticed
+
+    def _each(self, taken: Taken, ended: Ended, due: float | None) -> tuple[int, Sequence[str]]:
+        """Ends claims row by row, in one transaction."""
         claims = self._desk.ready()
         with writing(self._desk.engine) as connection:
             held = claims.held(connection, taken.token)
@@ -68,7 +80,9 @@ class Endings:
             kept = self._place.release(connection, list(unasked))
             claims.forget(connection, taken.token, unasked - kept)
             claims.postpone(connection, taken.token, busy | kept, SOON)
-        return done + len(written), [TAKEN] * len(missed - busy)
+        if unasked:
+            self._desk.again()
+        return len(written), [TAKEN] * len(missed - busy)
 
     def _all(self, taken: Taken, answers: Answers) -> bool:
         """Answers all of the rows or none; whether it did. The rows come last, right before the transaction ends: they
@@ -80,8 +94,8 @@ class Endings:
                     if self._place.write(connection, answers) == answers.keys():
                         return True
                 connection.rollback()
-        except RowRefused:
-            pass  # the database says it of one row, which is looked for
+        except (RowRefused, Deadlocked):
+            pass  # the database says it of one row, which is looked for; or it is tried again
         return False
 
     def _write(self, connection: Connection, answers: Answers, refusals: dict[Key, str]) -> set[Key]:

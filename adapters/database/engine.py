@@ -19,6 +19,10 @@ class DatabaseDown(UnderstudyError):
     """The database does not answer, or not in time; nothing of the transaction was written."""
 
 
+class Deadlocked(DatabaseDown):
+    """The database has ended the transaction so that another one can go on; repeated, it may succeed at once."""
+
+
 class RowRefused(UnderstudyError):
     """The database refuses what was written: too long, a check, a trigger. The text is the database's own."""
 
@@ -37,6 +41,9 @@ _REFUSING = ("22", "23", "44", "P0")
 """Classes of SQLSTATE that are about the values: data, integrity, a view's check, a procedure's own error."""
 _REFUSING_CODES = frozenset((1048, 1264, 1265, 1292, 1366, 1406, 1452, 1644, 3819, 4025))
 """The same in MySQL's numbers, where its driver does not tell them apart."""
+
+_DEADLOCKS = frozenset((1213, 1205))
+"""A deadlock in the numbers of MySQL, and of SQL Server, whose number is MySQL's for a wait that took too long."""
 
 
 def connect(name: str, settings: DatabaseSettings, folder: Path) -> Engine:
@@ -133,7 +140,8 @@ def translated() -> Iterator[None]:
     except exc.StatementError as error:
         if refused(error):
             raise RowRefused(f"{type(error.orig).__name__}: {error.orig}") from error
-        raise DatabaseDown(f"the database does not do it: {type(error.orig).__name__}: {error.orig}") from error
+        down = Deadlocked if _deadlocked(error.orig) else DatabaseDown
+        raise down(f"the database does not do it: {type(error.orig).__name__}: {error.orig}") from error
     except exc.TimeoutError as error:
         raise DatabaseDown("the database does not answer: no connection became free in time") from error
     except exc.SQLAlchemyError as error:
@@ -156,6 +164,11 @@ def _about_values(error: BaseException | None) -> bool:
     state = getattr(error, "sqlstate", None) or ""
     code = error.args[0] if error and error.args else None
     return state[:2] in _REFUSING or code in _REFUSING_CODES
+
+
+def _deadlocked(error: BaseException | None) -> bool:
+    code = error.args[0] if error and error.args else None
+    return getattr(error, "sqlstate", None) in ("40P01", "40001") or code in _DEADLOCKS
 
 
 def _nothing(settings: DatabaseSettings) -> dict[str, Any]:

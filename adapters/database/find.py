@@ -3,31 +3,13 @@
 By a status column, by a result table that lacks the key, or by a watermark on a table that only grows.
 """
 
-import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    and_,
-    exists,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    text,
-    tuple_,
-    types,
-)
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, literal_column, or_, select, tuple_
 
-from adapters.database.config import Watermark
 from adapters.database.layout import Key, Layout
+from adapters.database.mark import Mark
 
 Position = tuple[Any, ...]
 """The order columns of a row: where a scan goes on."""
@@ -43,13 +25,15 @@ class Finder:
 
     def waiting(self) -> Sequence[ColumnElement[bool]]:
         """The rows that wait for an answer, whoever gives it."""
+        return [*self.unanswered(), *(self.mark.conditions() if self.mark else ())]
+
+    def unanswered(self) -> Sequence[ColumnElement[bool]]:
+        """The same, also of those below the mark."""
         found = list(self.layout.filters)
         if self.status:
             found.append(self._state().in_(self.status.new))
         if self.layout.result is not None:
             found.append(~self.resulted())
-        if self.mark:
-            found += self.mark.conditions()
         return found
 
     def ours(self) -> Sequence[ColumnElement[bool]]:
@@ -108,80 +92,6 @@ def bool_(condition: Any) -> ColumnElement[bool]:
     """The condition, as its type is."""
     made: ColumnElement[bool] = condition
     return made
-
-
-@dataclass(slots=True)
-class Mark:
-    """The watermark of an append-only table: how far nothing can appear any more.
-
-    What was the highest value at some moment becomes the mark once every transaction of that moment has ended: on
-    PostgreSQL when the oldest that runs began later (pg_snapshot_xmin), elsewhere after `overlap`. All above the mark
-    is read again at each look, and what was answered is told apart by our claims. A number is taken before its
-    transaction has one itself, so `reconcile` looks at everything since `from`, now and then."""
-
-    layout: Layout
-    settings: Watermark
-    low: Any = None
-    _highs: deque[tuple[Any, int, float]] = field(default_factory=deque)
-    _reconciled: float = float("-inf")
-    _whole: bool = True
-
-    @property
-    def column(self) -> Any:
-        """What grows."""
-        return self.layout.source.c[self.settings.column]
-
-    def conditions(self) -> Sequence[ColumnElement[bool]]:
-        """The rows that may be new."""
-        low = self._start if self._whole else self.low
-        return [] if low is None else [self.column >= low]
-
-    _start: Any = None
-
-    def begin(self, connection: Connection) -> None:
-        """Finds out where to start."""
-        if self._reconciled > float("-inf"):
-            return
-        if self.settings.start == "now":
-            self._start = connection.execute(select(func.max(self.column))).scalar()
-        elif self.settings.start != "beginning":
-            self._start = self._parsed(self.settings.start)
-        self.low, self._reconciled = self._start, time.monotonic()
-
-    def _parsed(self, start: Any) -> Any:
-        if isinstance(self.column.type, types.DateTime) and isinstance(start, str):
-            return datetime.fromisoformat(start)
-        return start
-
-    def look(self, connection: Connection) -> None:
-        """Before a look: moves the mark as far as is safe, and says whether this look is a whole one."""
-        self.begin(connection)
-        if self._whole:
-            return
-        self._whole = time.monotonic() - self._reconciled >= self.settings.reconcile
-        ended, begun = self._horizon(connection)
-        while self._highs and self._highs[0][1] <= ended:
-            self.low = self._highs.popleft()[0]
-        if not self._highs or time.monotonic() - self._highs[-1][2] > self.settings.overlap / 100:
-            high = connection.execute(select(func.max(self.column))).scalar()
-            if high is not None:
-                self._highs.append((high, begun, time.monotonic()))
-
-    def looked(self, more: bool) -> None:
-        """After a look: a whole one has ended unless there is more."""
-        if self._whole and not more:
-            self._whole, self._reconciled = False, time.monotonic()
-
-    def _horizon(self, connection: Connection) -> tuple[int, int]:
-        """Until which moment all transactions have ended, and which moment it is now."""
-        if self.layout.dialect == "postgresql":
-            row = connection.execute(
-                text("SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint"
-                     " FROM pg_current_snapshot() AS s")
-            ).one()  # fmt: skip
-            return int(row[0]), int(row[1])
-        now = time.monotonic()
-        return int((now - self.settings.overlap) * 1000), int(now * 1000)
 
 
 def position(layout: Layout, row: Sequence[Any]) -> Position:

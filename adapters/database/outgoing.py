@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, delete, func, inspect, select, update
+from sqlalchemy import Engine, func, inspect, select, update
 from sqlalchemy.schema import DropTable
 
 from adapters.database.calls import locator
@@ -124,7 +124,7 @@ class Estate:
             keys = [key for key in keys if key not in busy]
             for at in range(0, len(keys), 500):
                 some = among(side.key, keys[at : at + 500], self.desk.layout.dialect)
-                connection.execute(delete(side.table).where(some))
+                connection.execute(update(side.table).where(some).values(us_state=WAIT, us_lease=0, us_attempts=0))
         return [letters[key] for key in keys]
 
     def erase(self, codec: RowCodec, about: About) -> Erased:

@@ -32,8 +32,9 @@ from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
 T = TypeVar("T")
 SLICE = 128
 """Rows that are answered at once: between two slices others have their turn on the event loop."""
-AHEAD = 2
-"""Batches that are answered while the next is claimed."""
+AHEAD: Mapping[str, int] = {"postgresql": 2}
+"""By database, batches that are answered while the next is claimed; one where nothing is said, since two that are
+written beside that would wait for each other."""
 REVIEW = 5.0
 """Seconds between two looks at what was written."""
 
@@ -53,8 +54,9 @@ class Poller:
         self._engine = engine
         self._calls = calls
         self._say = say
-        # While one batch is claimed others are written; SQLite has one writer at a time.
-        self._threads = ThreadPoolExecutor(1 if engine.dialect.name == "sqlite" else 3, f"{name}/{operation}")
+        self._most = AHEAD.get(engine.dialect.name, 1)
+        threads = 1 if engine.dialect.name == "sqlite" else 1 + self._most  # SQLite has one writer at a time
+        self._threads = ThreadPoolExecutor(threads, f"{name}/{operation}")
         self._scoring = asyncio.Lock()
         self._in_turn = InTurn(calls, self._run, self._by_itself)
         self._under_way: deque[asyncio.Task[int]] = deque()
@@ -109,10 +111,9 @@ class Poller:
     async def _round(self, gateway: Gateway) -> int:
         """One look, and what follows from it; returns how many rows it had to do with."""
         if self._desk is None:
-            self._desk = await self._run(
-                lambda: Desk(self._where, self._table, self._engine, self._settings.timezone)
-            )  # fmt: skip
-            self._watch = Watch(self._desk, self._calls, self._settings.poll.reconcile)
+            timezone, reconcile = self._settings.timezone, self._settings.poll.reconcile
+            self._desk = await self._run(lambda: Desk(self._where, self._table, self._engine, timezone, reconcile))
+            self._watch = Watch(self._desk, self._calls, reconcile)
             self._endings = Endings(self._desk)
         decision = gateway.decide(self._name, self._operation, None)
         if (
@@ -202,7 +203,7 @@ class Poller:
         self._under_way.append(asyncio.create_task(self._answer(gateway, desk, taken)))
         if len(taken.rows) == self._table.size and self._table.batch is None:
             done = 1
-            while len(self._under_way) > AHEAD:
+            while len(self._under_way) > self._most:
                 done = await self._under_way.popleft()
             return len(taken.rows) if done else 0  # there may be more, to be claimed meanwhile
         done = 0

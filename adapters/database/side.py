@@ -94,13 +94,19 @@ class SideTable:
         """Nobody has a claim on it that counts: `lapsed` says when one no longer does."""
         return self._without(~self._lapsed())
 
+    def lapsed(self) -> ColumnElement[bool]:
+        """Its row in the side table, joined, is a claim that no longer counts, without an answer."""
+        return and_(self._same(), self._lapsed())
+
     def untouched(self) -> ColumnElement[bool]:
         """No row of ours has its key."""
         return self._without()
 
     def _without(self, *claims: ColumnElement[bool]) -> ColumnElement[bool]:
-        ours = and_(*(mine == theirs for mine, theirs in zip(self.key, self._layout.key, strict=True)))
-        return ~exists(select(literal_column("1")).select_from(self.table).where(ours, *claims))
+        return ~exists(select(literal_column("1")).select_from(self.table).where(self._same(), *claims))
+
+    def _same(self) -> ColumnElement[bool]:
+        return and_(*(mine == theirs for mine, theirs in zip(self.key, self._layout.key, strict=True)))
 
     def _lapsed(self) -> ColumnElement[bool]:
         return self.table.c.us_state.in_((RUN, WAIT, LEFT)) & (self.table.c.us_lease < now(self._dialect))

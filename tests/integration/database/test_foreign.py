@@ -42,6 +42,7 @@ ELSEWHERE = {
     "connection.execute(text('SELECT pg_snapshot_xmin(s)::text::bigint, pg_snapshot_xmax(s)::text::bigint FROM"
     " pg_current_snapshot() AS s'))": "PostgreSQL's",
     "connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))": "PostgreSQL's",
+    "connection.execute(_BY_KEY)": "PostgreSQL's",
     "connection.execute(statement, one)": "where UPDATE tells what it changed",
     "connection.execute(statement, {RECORDS: carried})": "where JSON carries rows",
     "connection.execute(insert(table).from_select([*columns, *constants], chosen), {RECORDS: carried})": "the same",
