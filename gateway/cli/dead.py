@@ -52,7 +52,7 @@ def dead(path: Path, name: str, show: int, as_json: bool) -> None:
         listed = [{"id": one.id, "operation": one.operation, "reason": one.reason, "since": one.since,
                    "bytes": len(one.body)} for one in letters[: max(show, LISTED)]]  # fmt: skip
         return console.print_json({"shape": 1, "adapter": name, "count": count, "letters": listed, "ledger": told})
-    console.line(f"{name}: {count} dead letter{'' if count == 1 else 's'}")
+    console.line(f"{name}: {_counted(count)}")
     if letters:
         _list(letters[: max(show, LISTED)], count)
     for letter in letters[:show]:
@@ -100,7 +100,7 @@ def _note(
     ids = list(dict.fromkeys(one.id for one in done)) if nameless else []
     more = [f"and {len(ids) - NAMED} more"] if ids[NAMED:] else []
     details = {"ids": ", ".join([*ids[:NAMED], *more]), "outcome": outcome if nameless else ""}
-    event = audit.Event(who(), "resubmit", f"adapters.{name}", f"{len(done)} dead letters", "put back", reason, details)
+    event = audit.Event(who(), "resubmit", f"adapters.{name}", _counted(len(done)), "put back", reason, details)
     noted = ledger.put_back(engine, name, burials(name, done), began, event) if nameless else None
     console.line(f"audit head {noted or audit.record(engine, event)}")
 
@@ -160,6 +160,10 @@ def _print(told: dict[str, Any]) -> None:
         )
     else:
         console.warn(f"{sentence} - {-missing} that the ledger does not know of yet: look again in a minute")
+
+
+def _counted(count: int) -> str:
+    return f"{count} dead letter{'' if count == 1 else 's'}"
 
 
 def _whole(letter: DeadLetter) -> None:

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from gateway import registry
+from gateway.store.audit import entries
 from tests.integration.cli.conftest import TEXT, Run, gateway_json
+from tests.integration.cli.leaving import Leaving
 
 
 @pytest.fixture
@@ -92,3 +94,21 @@ def test_what_cannot_be_done_is_a_sentence(
     ran = run(*words)
     assert ran.exit_code == code
     assert problem in ran.stderr
+
+
+def test_where_ids_name_somebody_there_is_no_ledger_and_the_audit_has_a_number_only(
+    run: Run, folder: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Leaving, "nameless", False)
+    shown = run("dead", "out")
+    assert "came" not in shown.output and json.loads(run("dead", "out", "--json").stdout)["ledger"] is None
+    assert (
+        run("dead", "out", "--resubmit", "d03").exit_code == run("dead", "out", "--resubmit", "d99").exit_code - 1 == 0
+    )
+    assert run("dead", "out", "--all", "--reason", "mended").exit_code == 0
+    events = [one.event for one in entries(engine)]
+    assert [(one.action, one.scope, one.before, one.reason) for one in events] == [
+        ("resubmit", "adapters.out", "24 dead letters", "mended"),
+        ("resubmit", "adapters.out", "1 dead letter", ""),
+    ]
+    assert all("d0" not in json.dumps(dict(one.details)) for one in events)
