@@ -192,15 +192,15 @@ def run(few: int = FEW, many: int = MANY, rounds: int = ROUNDS) -> dict[str, Any
     results, ratios = list[dict[str, Any]](), list[dict[str, Any]]()
     with running_postgresql(programs) as server:
         for name, way in WAYS.items():
+            large = filled(server, way, many)
             for canary in (False, True):
-                urls = {count: filled(server, way, count) for count in (few, many)}
+                urls = {few: filled(server, way, few), many: large}
                 case = f"claim, {'canary at 1 %' if canary else 'live'}, rows by {name}"
                 reads = [explained(url, way, canary) for url in urls.values()]
                 sizes = _rounds(urls, way, canary, rounds)
-                for url in urls.values():
-                    server.drop(url)
                 results += [result(AREA, case, f"{count:,} wait", "ours", one, "claim") for count, one in sizes.items()]
                 ratios += _ratios(case, sizes, reads)
+            server.drop(large)
     return {"results": results, "ratios": ratios}
 
 
