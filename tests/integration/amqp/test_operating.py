@@ -1,12 +1,15 @@
 """What operators do with it: look, put back, take out; and what happens when brokers come, go and block."""
 
 import asyncio
+import json
 import socket
 import time
+import uuid
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -195,20 +198,46 @@ def test_tls_trusts_the_named_authority_and_shows_our_certificate(case: Case, sh
 
 
 def test_a_broker_that_takes_nothing_for_now_pauses_reading_and_loses_nothing(case: Case) -> None:
+    """As when it is short of memory: what cannot be answered is not taken from the queue either."""
     queue = case.queue("requests")
-    gateway = case.gateway(case.text(case.settings({"queue": queue}), "live"))
     caller = case.caller()
-    caller.ask(queue, request(0))
-    budget = gateway.inside.adapters["loans"]._broker.budget  # type: ignore[attr-defined]  # to be watched
-    named = [caller.send(queue, request(at)) for at in range(1, 400)]
+    named = [caller.send(queue, request(at)) for at in range(400)]
+    until(lambda: depth(case.node, queue) == 400, "the requests")
     case.node.control("set_vm_memory_high_watermark", "0.00000001")
     try:
-        other = case.gateway(case.text(case.settings({"queue": queue}), "live"), case.folder / "other")
-        until(lambda: budget.full or gateway.events()["answered"] == 400, "reading to rest, or all to be answered")
+        gateway = case.gateway(case.text(case.settings({"queue": queue}, prefetch=50), "live"))
+        budget = gateway.inside.adapters["loans"]._broker.budget  # type: ignore[attr-defined]  # to be watched
+        until(lambda: budget.full, "reading to rest")
+        caller.settle(1)
+        assert (depth(case.node, queue) or 0) >= 300 and budget.full
     finally:
         case.node.control("set_vm_memory_high_watermark", "0.5")
     caller.wait(named)
-    assert other.events() is not None
+    until(lambda: depth(case.node, queue) == 0, "all to be acknowledged")
+    assert gateway.events()["received"] == 400 and not budget.full
+
+
+def test_a_vhost_is_entered_as_a_user_whose_password_is_in_the_environment(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vhost, password = f"bank.{uuid.uuid4().hex}", uuid.uuid4().hex
+    made = (
+        f'V = <<"{vhost}">>, rabbit_vhost:add(V, V), rabbit_auth_backend_internal:add_user(V, <<"{password}">>, V),'
+        ' rabbit_auth_backend_internal:set_permissions(V, V, <<".*">>, <<".*">>, <<".*">>, V).'
+    )
+    case.node.control("eval", made)  # a vhost, a user of the same name, and all rights there
+    monkeypatch.setenv("MQ_PASSWORD", password)
+    operation = {"queue": "loans", "answer": {"routing_key": "answers"}}
+    settings = case.settings(operation, vhost=vhost) | {"user": vhost, "password": "${MQ_PASSWORD}"}
+    entry = pika.ConnectionParameters("127.0.0.1", case.node.port, vhost, pika.PlainCredentials(vhost, password))
+    with pika.BlockingConnection(entry) as connection:
+        legacy = connection.channel()
+        for queue in ("loans", "answers"):
+            legacy.queue_declare(queue, durable=True)
+        case.gateway(case.text(settings, "live"))
+        legacy.basic_publish("", "loans", request(1))
+        until(lambda: legacy.queue_declare("answers", passive=True).method.message_count, "the answer")
+        assert json.loads(legacy.basic_get("answers")[2]) == {"Decision": "A"}
 
 
 @pytest.mark.long
