@@ -28,6 +28,12 @@ from gateway.contract import Payload, UnderstudyError
 Names = tuple[str, ...]
 MOST = 64
 """Statements that a connection keeps prepared: one for each set of columns and types."""
+BEGIN = (
+    b"SELECT set_config('enable_seqscan', 'off', false),"
+    b" (SELECT string_agg(name, ' ') FROM pg_prepared_statements WHERE name LIKE 'understudy%')"
+)
+"""Rows are looked up by key, also by a plan that was made when the tables were small and is kept as they grow. Which
+statements are prepared only the server knows: after a rollback psycopg has it forget all."""
 INT8, SMALLER = 20, frozenset((21, 23))
 """PostgreSQL's numbers for its types of whole numbers: one statement does for all that are small enough."""
 
@@ -41,6 +47,7 @@ class Statements:
         # The library has no types here.
         self._dialect: Dialect = PGDialect_psycopg(paramstyle="numeric_dollar", dbapi=dialect.loaded_dbapi)  # type: ignore[no-untyped-call]
         self._made: dict[Names, Prepared] = {}
+        self._names: dict[tuple[Prepared, tuple[int, ...]], bytes] = {}
 
     def of(self, names: Names, given: Sequence[str]) -> Prepared:
         """The statement that sets these columns; `given` are its parameters."""
@@ -48,6 +55,13 @@ class Statements:
             writing = self.place.write_one(names, self._free).returning(literal(1))
             made = self._made[names] = Prepared(writing, self._dialect, given)
         return made
+
+    def name(self, prepared: Prepared, types: tuple[int, ...]) -> bytes:
+        """What the server is to call the statement with values of these types: the same always means the same."""
+        if (name := self._names.get((prepared, types))) is None:
+            digest = hashlib.blake2b(f"{prepared.text}{types}".encode(), digest_size=8)
+            name = self._names[prepared, types] = f"understudy_{digest.hexdigest()}".encode()
+        return name
 
 
 class Wire:
@@ -61,11 +75,8 @@ class Wire:
         driver: Any = self._connection.connection.driver_connection
         self._libpq: pq.abc.PGconn = driver.pgconn
         self._typed, self._encoding = Transformer(driver), driver.info.encoding
-        self._known: dict[tuple[Prepared, tuple[int, ...]], bytes] = self._connection.info.setdefault("understudy", {})
-        """The statements that this connection of the driver has prepared, whoever held it."""
-        # Rows are looked up by key, also by a plan that was made when the tables were small and is kept as they grow.
         try:
-            self._do(b"SET enable_seqscan = off")
+            self._known = set((self._do(BEGIN).get_value(0, 1) or b"").split())
         except UnderstudyError:
             self.close()
             raise
@@ -78,8 +89,9 @@ class Wire:
                   for one in prepared.ordered(given)]  # fmt: skip
         types = tuple([0 if one is None else INT8 if one[0].oid in SMALLER else one[0].oid for one in values])
         with driven(self._connection.dialect):
-            if (name := self._known.get((prepared, types))) is None:
-                name = await self._run(partial(self._prepare, prepared, types))
+            name = self._statements.name(prepared, types)
+            if name not in self._known:
+                await self._run(partial(self._prepare, prepared, types, name))
             self._libpq.send_query_prepared(name, [None if one is None else one[0].dump(one[1]) for one in values])
             self._libpq.flush()
 
@@ -108,19 +120,16 @@ class Wire:
                 self._connection.invalidate()  # an answer is under way, or the connection lost
             self._connection.close()
 
-    def _prepare(self, prepared: Prepared, types: tuple[int, ...]) -> bytes:
-        """Makes the server know a statement, in a thread; returns its name there."""
-        known, text = self._known, prepared.text.encode(self._encoding)
-        if len(known) >= MOST:
-            self._do(b"DEALLOCATE " + known.pop(next(iter(known))))
-        name = b"understudy_" + hashlib.blake2b(text + repr(types).encode(), digest_size=8).hexdigest().encode()
-        _check(self._libpq.prepare(name, text, types))
-        known[prepared, types] = name
-        return name
+    def _prepare(self, prepared: Prepared, types: Sequence[int], name: bytes) -> None:
+        """Makes the server know a statement, in a thread."""
+        if len(self._known) >= MOST:
+            self._do(b"DEALLOCATE " + self._known.pop())
+        _check(self._libpq.prepare(name, prepared.text.encode(self._encoding), types))
+        self._known.add(name)
 
-    def _do(self, statement: bytes) -> None:
+    def _do(self, statement: bytes) -> pq.abc.PGresult:
         with driven(self._connection.dialect):
-            _check(self._libpq.exec_(statement))
+            return _check(self._libpq.exec_(statement))
 
 
 def _check(result: pq.abc.PGresult | None) -> pq.abc.PGresult:

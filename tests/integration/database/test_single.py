@@ -146,6 +146,20 @@ def test_the_event_loop_goes_on_meanwhile_and_nothing_unfinished_is_given_back(
 
 
 @on_postgresql
+def test_statements_that_the_driver_has_thrown_away_are_prepared_again(desk: Desk) -> None:
+    async def case() -> None:
+        for id in (1, 2):
+            async with line(desk) as opened:
+                assert await written(opened, id, decision="A")
+            with desk.engine.connect() as connection:
+                for _ in range(7):  # until psycopg prepares it
+                    connection.exec_driver_sql("SELECT 1")
+                connection.rollback()  # after which psycopg knows no statement any more, and has the server forget all
+
+    asyncio.run(case())
+
+
+@on_postgresql
 def test_a_connection_is_given_back_as_it_was_and_keeps_few_statements(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
