@@ -97,6 +97,7 @@ def reflect(where: str, settings: TableSettings, engine: Engine, timezone: str |
     layout.key_at = [layout.columns.index(one) for one in key]
     layout.order_at = [layout.columns.index(one) for one in layout.order]
     _check(layout)
+    _check_order(layout)
     if layout.dialect == "sqlite" and not typed:
         _untyped(source, *([result] if result is not None else []))
     return layout
@@ -171,6 +172,17 @@ def _check(layout: Layout) -> None:
     for name in (*settings.formats, *settings.lists):
         if name not in layout.source.c and name not in layout.target.c:
             column_of(layout.source, name, f"{layout.where}.formats")
+
+
+def _check_order(layout: Layout) -> None:
+    """Sees that reading on behind a row passes over none: what is NULL comes neither before nor after another value."""
+    for name in layout.settings.order:
+        kept = layout.settings.where.get(name)
+        if layout.source.c[name].nullable and not (kept and kept.missing is False):
+            raise Missing(
+                f"{layout.where}.order: {name} may be NULL, and such rows would be passed over; name a column that is"
+                f" NOT NULL, or say `where: {{{name}: {{missing: false}}}}` where no row has NULL there"
+            )
 
 
 def _untyped(*tables: AnyTable) -> None:

@@ -72,6 +72,8 @@ class Poller:
         self._reviewed = 0.0
         self._quiet = True
         self._problem = ""
+        self._nobody = False
+        """Whether nobody could be asked about rows of this look."""
         self._released = utc()
 
     async def run(self, gateway: Gateway, stop: asyncio.Event) -> None:
@@ -92,11 +94,14 @@ class Poller:
 
     async def _tried(self, gateway: Gateway, work: Awaitable[int]) -> int:
         """How many rows it had to do with; none where the database refuses it, which is told once."""
-        found = 0
+        found, self._nobody = 0, False
         try:
             found = await work
             self._problem = ""
-            self._pace.worked(found)
+            if self._nobody and not found:
+                self._pace.failed()  # the same rows would be looked at again at once
+            else:
+                self._pace.worked(found)
         except (DatabaseDown, RowRefused, ConfigError) as error:
             self._pace.failed()
             gateway.count(self._name, self._operation, "down")
@@ -212,7 +217,12 @@ class Poller:
         return done
 
     async def _by_itself(self, gateway: Gateway, row: Seen, ended: Ended) -> int:
-        """Ends a row that could not be answered without a claim: it is locked, or something is wrong with it."""
+        """Ends a row that could not be answered without a claim: it is locked, something is wrong with it, or
+        nobody could be asked."""
+        if ended.unasked:
+            self._nobody = True
+            gateway.count(self._name, self._operation, "unasked")
+            return 0
         desk = self._desk
         assert desk is not None  # noqa: S101 - made before the first row was read
         taken = await self._run(lambda: desk.claim_these([row.key]))
@@ -241,10 +251,8 @@ class Poller:
         for word in noticed:
             gateway.noticed(self._name, self._operation, word)
         self._count(gateway, taken, ended, written)
-        if done := len(taken.rows) - len(ended.unasked):
-            return done
-        self._pace.failed()  # nobody could be asked: the same rows would be claimed again at once
-        return 0
+        self._nobody |= bool(ended.unasked)
+        return len(taken.rows) - len(ended.unasked)
 
     async def _ended(self, gateway: Gateway, taken: Taken) -> Ended:
         rows, kept = await self._kept(gateway, taken)

@@ -79,8 +79,7 @@ class _Turns:
                 await self._line.send(row.key, answer)
                 self._before = row, ended
                 return
-        if not ended.unasked:
-            self.left.append((row, ended))
+        self.left.append((row, ended))
 
     async def _end(self) -> None:
         before, self._before = self._before, None
