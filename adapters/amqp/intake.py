@@ -49,6 +49,8 @@ TRIES = 3
 """Attempts at a request whose failure is its own, before it is put aside."""
 FIRST, LONGEST = 0.1, 10.0
 """Seconds before another attempt, doubled up to the longest and varied."""
+LINGER = 0.05
+"""Seconds that what comes is counted in memory: writing that down is no part of an answer's time."""
 
 
 class Intake:
@@ -72,6 +74,8 @@ class Intake:
         self._asked = 0
         self._made: list[tuple[Attempt, Made]] = []
         self._scheduled = False
+        self._received = 0
+        self._telling = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
         self._stopped = False
@@ -91,6 +95,7 @@ class Intake:
             entry.finish()
         self._waiting.clear()
         self._later.clear()
+        self._tell()
 
     def take(self, delivery: Delivery) -> None:
         """A request has come."""
@@ -106,7 +111,7 @@ class Intake:
 
     def _wake(self) -> None:
         """Begins with what waits once all that has come together is there."""
-        if not self._scheduled and not self._stopped:
+        if self._waiting and not self._scheduled and not self._stopped:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._begin)
 
@@ -118,7 +123,6 @@ class Intake:
             room -= len(batch)
             self._asked += len(batch)
             self._task(self._answer(batch))
-        self._gateway.level(self._broker.name, self.operation, "held", self._held)
 
     def _room(self) -> int:
         decision = self._gateway.decide(self._broker.name, self.operation, None)
@@ -170,7 +174,7 @@ class Intake:
         self._wake()
         if isinstance(answer, Made):
             if not self._made:
-                asyncio.get_running_loop().call_soon(self._send_made)
+                self._task(self._keep_and_send())
             self._made.append((attempt, answer))
         elif attempt.reply is not None:
             self._outgoing.relay(attempt, attempt.reply)
@@ -179,12 +183,9 @@ class Intake:
         else:
             self._failed(attempt.entry, answer)
 
-    def _send_made(self) -> None:
+    async def _keep_and_send(self) -> None:
         """Sends the answers that have come together, in the order of their requests."""
         made, self._made = self._made, []
-        self._task(self._keep_and_send(made))
-
-    async def _keep_and_send(self, made: Sequence[tuple[Attempt, Made]]) -> None:
         calls = {attempt.entry.name: attempt for attempt, _ in made if named(attempt.entry.delivery)}
         given = {attempt.entry.name: answer.raw for attempt, answer in made if attempt.entry.name in calls}
         try:
@@ -249,6 +250,18 @@ class Intake:
     def _freed(self, entry: Entry) -> None:
         self._held -= 1
         self._broker.budget.free(len(entry.delivery.body))
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        if not self._telling:
+            self._telling = True
+            asyncio.get_running_loop().call_later(LINGER, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = False
+        received, self._received = self._received, 0
+        self._gateway.count(self._broker.name, self.operation, "received", received)
+        self._gateway.level(self._broker.name, self.operation, "held", self._held)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
