@@ -4,7 +4,9 @@ import asyncio
 import json
 import random
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from sqlalchemy import insert, text
 from structlog.testing import capture_logs
 
+from adapters.database.rows import RowCodec, RowRaw
+from gateway.contract import Call
 from tests.inprocess import running
 from tests.integration.database.configured import ROUTE, adapter, config, settings
 from tests.integration.database.legacy_tables import Legacy, loans, verdicts
@@ -87,6 +91,41 @@ def test_the_budget_of_rows_a_second_is_kept(legacy: Legacy, tmp_path: Path) -> 
         assert rate <= allowed
 
     asyncio.run(case())
+
+
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
+def test_the_budget_of_statements_at_once_is_kept(legacy: Legacy, tmp_path: Path) -> None:
+    """Given two at most, when a table is polled and twenty callers ask slow queries, then the server never sees more
+    connections of ours, and both at work."""
+    values = {**adapter(legacy, size=10), "budget": {"statements": 2}, "timeout": "60s",
+              "queries": {"Ask": {"sql": "SELECT 'A' AS decision FROM pg_sleep(0.05)"}}}  # fmt: skip
+    ours = text("SELECT count(*), count(*) FILTER (WHERE state = 'active') FROM pg_stat_activity"
+                " WHERE application_name = 'understudy'")  # fmt: skip
+    over, most = threading.Event(), [0, 0]
+
+    def look() -> None:
+        with legacy.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+            while not over.is_set():
+                most[:] = map(max, most, watcher.execute(ours).one())
+
+    async def case() -> None:
+        legacy.claims(settings(legacy))
+        legacy.apply(range(1, 301), amount=10)
+        async with running(config(values), tmp_path, observe=False) as gateway:
+            incumbent = gateway.adapters["bank"].incumbent()
+            assert incumbent is not None
+            calls = [Call("bank", "Ask", RowRaw({}), RowCodec({}, {}, None), timeout=60) for _ in range(20)]
+            await asyncio.gather(*(incumbent.call(call, 60) for call in calls))
+            await gateway.until(lambda: legacy.states() == {"DONE": 300})
+
+    with ThreadPoolExecutor(1) as threads:
+        looking = threads.submit(look)
+        try:
+            asyncio.run(case())
+        finally:
+            over.set()
+        looking.result()
+    assert most == [2, 2]
 
 
 @pytest.mark.parametrize("lock", ["auto", "token"])
