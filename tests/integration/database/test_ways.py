@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import insert, text
 from structlog.testing import capture_logs
 
+from adapters.database import ddl
+from adapters.database.desk import Desk
 from adapters.database.rows import RowCodec, RowRaw
 from gateway.contract import Call
 from tests.inprocess import running
@@ -128,6 +130,48 @@ def test_the_budget_of_statements_at_once_is_kept(legacy: Legacy, tmp_path: Path
     assert most == [2, 2]
 
 
+def test_a_view_whose_key_has_two_columns_is_answered_into_a_result_table(legacy: Legacy, tmp_path: Path) -> None:
+    key = {"branch": "office", "id": "loan"}
+    values = {"table": "open_loans", "key": list(key), "find": {"result": {"table": "opinions", "key": key}},
+              "columns": ["amount"], "refusal": {"code": "decision"}}  # fmt: skip
+    with legacy.engine.begin() as connection:
+        connection.execute(text("CREATE VIEW open_loans AS SELECT id, branch, amount FROM loans WHERE state = 'NEW'"))
+        connection.execute(
+            text("CREATE TABLE opinions (office CHAR(8), loan INTEGER, decision VARCHAR(20), score NUMERIC(7, 1))")
+        )
+
+    def answered() -> list[tuple[str, int]]:
+        with legacy.engine.connect() as connection:
+            rows = connection.execute(text("SELECT office, loan FROM opinions ORDER BY loan")).all()
+        return [(office.rstrip(), loan) for office, loan in rows]
+
+    async def case() -> None:
+        legacy.claims(settings(legacy, **values))
+        legacy.apply(range(1, 101))
+        legacy.apply(range(101, 121), state="OLD")
+        async with running(config(adapter(legacy, **values)), tmp_path) as gateway:
+            await gateway.until(lambda: len(answered()) == 100)
+            legacy.apply([200])
+            await gateway.until(lambda: len(answered()) == 101)
+        assert answered() == [(f"B{n % 7}", n) for n in (*range(1, 101), 200)]
+        assert legacy.side("understudy_open_loans") == []
+
+    asyncio.run(case())
+
+
+def test_the_batches_view_has_what_nobody_claims(legacy: Legacy) -> None:
+    table = settings(legacy).tables["Score"]
+    legacy.claims(settings(legacy))
+    legacy.apply(range(1, 11))
+    desk = Desk("here", table, legacy.engine, None)
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql(ddl.view(desk.layout, legacy.engine.dialect))
+    taken = {row.key[0] for row in desk.claim(4).rows}
+    with legacy.engine.connect() as connection:
+        free = set(connection.execute(text("SELECT id FROM understudy_free_loans")).scalars())
+    assert len(taken) == 4 and free == set(range(1, 11)) - taken
+
+
 @pytest.mark.parametrize("lock", ["auto", "token"])
 def test_claims_can_live_in_the_row(legacy: Legacy, tmp_path: Path, lock: str) -> None:
     columns = {"token": "us_token", "until": "us_until", "attempts": "us_attempts"}
@@ -223,7 +267,6 @@ def test_a_column_may_hold_a_message(legacy: Legacy, tmp_path: Path) -> None:
 @pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
 def test_a_notification_wakes_the_poller(legacy: Legacy, tmp_path: Path) -> None:
     async def case() -> None:
-        from adapters.database import ddl
         from adapters.database.layout import reflect
 
         typed = settings(legacy)
