@@ -1,6 +1,7 @@
 """Models of the tests: deterministic, in process, each a factory for the model type `python`."""
 
 import os
+import random
 import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,6 +70,14 @@ class Lethal(Constant):
         return super().predict(rows)
 
 
+class Fickle(Constant):
+    """Approves of everybody, with another probability each time: an answer that comes again was remembered."""
+
+    def predict(self, rows: Sequence[Row]) -> Sequence[Prediction]:
+        """One prediction a row."""
+        return [{"probability_bad": random.random() / 2, "reasons": []} for _ in rows]
+
+
 def by_amount() -> ByAmount:
     """Agrees with the old system nearly always."""
     return ByAmount("by_amount:1")
@@ -110,3 +119,8 @@ def says_half() -> Saying:
 def lethal() -> Lethal:
     """Does not survive a certain applicant."""
     return Lethal()
+
+
+def fickle() -> Fickle:
+    """Says nothing twice."""
+    return Fickle()
