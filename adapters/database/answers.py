@@ -6,7 +6,7 @@ Every write is fenced: it happens only for rows that are still open, and tells f
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, false, select, text, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, false, insert, select, text, update
 
 from adapters.database.bulk import RETURNING, add_rows, set_rows, unlocked
 from adapters.database.claims import parts
@@ -120,9 +120,14 @@ class Place:
         return set_rows(connection, layout.dialect, layout.key, (), rows, beside, conditions, layout.keyed)
 
     def try_grants(self, connection: Connection) -> None:
-        """Nothing if the row may be written; no row is meant."""
-        column = self._layout.target.c[self._status.column] if self._status else self._layout.key[0]
-        connection.execute(update(column.table).where(false()).values({column: column}))
+        """Nothing if the row may be written, and the result table; no row is meant."""
+        layout = self._layout
+        if self._status or layout.result is None:
+            column = layout.source.c[self._status.column] if self._status else layout.key[0]
+            connection.execute(update(column.table).where(false()).values({column: column}))
+        if layout.result is not None:
+            nothing = select(*layout.result_key).where(false())
+            connection.execute(insert(layout.result).from_select(layout.result_key, nothing))
 
     def _mark(self, connection: Connection, keys: Sequence[Key], values: Sequence[str | int]) -> set[Key]:
         """Gives open rows the first of these statuses; with none of them, nothing is written."""

@@ -232,8 +232,7 @@ class Desk:
         with writing(self.engine) as connection:
             claims.renew(connection, token)
             claims.forget(connection, token, [])
-            if self.finder.status or self.layout.result is None:
-                self.place.try_grants(connection)
+            self.place.try_grants(connection)
 
     def renew(self, token: str) -> int:
         """Begins the lease anew; returns for how many rows."""

@@ -248,6 +248,7 @@ def in_a_result_table(bank: Bank) -> None:
     for start in ("now", "beginning"):
         mark = bank.desk(key=["id"], find={"watermark": {"column": "id", "from": start}}, **RESULT)
         mark.page(None, 5), mark.peek(5)
+        mark.try_grants()
     answer(bank, mark, 8)
     table: dict[str, Any] = {"read": "answered", "answered": {"column": "score"}, "batch": {"coexists": "view"}}
     desk = bank.desk(key=["id"], **RESULT, **table)

@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
+from adapters.database.engine import connect
+from adapters.database.probe import problems
 from gateway.cli import app
+from tests.integration.database.configured import settings
 from tests.integration.database.legacy_tables import Legacy
 
 
@@ -31,6 +35,42 @@ def test_a_table_becomes_a_configuration_and_the_statements_for_it(
             connection.exec_driver_sql(statement.partition("altered.\n")[2] or statement)
     checked = understudy("check", "--config", str(folder / "understudy.yaml"))
     assert checked.exit_code == 0, checked.output
+
+
+@pytest.mark.parametrize("legacy", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("way", ["status", "result"])
+def test_a_user_who_may_not_write_is_told_of_before_the_candidate_answers(legacy: Legacy, way: str) -> None:
+    more = (
+        {} if way == "status" else {"find": {"result": {"table": "verdicts", "key": {"id": "loan"}}}, "refusal": None}
+    )
+    legacy.claims(settings(legacy, **more))
+    with legacy.engine.begin() as connection:
+        for word in (
+            "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN",
+            "GRANT SELECT ON loans, verdicts, understudy_loans TO reader",
+        ):  # fmt: skip
+            connection.exec_driver_sql(word)
+
+    def told() -> str:
+        url = legacy.engine.url.set(username="reader").render_as_string(hide_password=False)
+        reader = settings(legacy, **more).model_copy(update={"url": SecretStr(url)})
+        engine = connect("bank", reader, Path())
+        try:
+            return " ".join(problems("bank", reader, engine))
+        finally:
+            engine.dispose()
+
+    assert "permission denied for table understudy_loans" in told()
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("GRANT INSERT, UPDATE, DELETE ON understudy_loans TO reader")
+    target = {"status": "loans", "result": "verdicts"}[way]
+    assert f"permission denied for table {target}" in told()
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql(f"GRANT INSERT, UPDATE ON {target} TO reader")
+    assert told() == ""
+    with legacy.engine.begin() as connection:
+        connection.exec_driver_sql("DROP OWNED BY reader")
+        connection.exec_driver_sql("DROP ROLE reader")
 
 
 @pytest.mark.parametrize("legacy", ["sqlite"], indirect=True)

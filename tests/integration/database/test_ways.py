@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -218,15 +219,28 @@ def test_a_stored_procedure_takes_the_answers(legacy: Legacy, tmp_path: Path) ->
 
 @pytest.mark.parametrize("legacy", ["sqlite", "mariadb"], indirect=True)
 def test_a_query_answers_a_route_whose_callers_speak_another_protocol(legacy: Legacy, tmp_path: Path) -> None:
+    asked(legacy, tmp_path, {"sql": f"SELECT {WORDS.format(':id')}"})
+
+
+@pytest.mark.parametrize("legacy", ["mariadb"], indirect=True)
+def test_a_procedure_answers_a_route_whose_callers_speak_another_protocol(legacy: Legacy, tmp_path: Path) -> None:
+    with legacy.engine.begin() as connection:
+        connection.execute(text(f"CREATE PROCEDURE score_loan(p_id varchar(10)) SELECT {WORDS.format('p_id')}"))
+    asked(legacy, tmp_path, {"procedure": "score_loan", "arguments": ["id"]})
+
+
+WORDS = "CASE WHEN {} = 'n7' THEN 'R' ELSE 'A' END AS decision, 17.5 AS score"
+
+
+def asked(legacy: Legacy, tmp_path: Path, query: Mapping[str, object]) -> None:
     """Memory's JSON callers get what the database says, in their own format."""
-    query = {"sql": "SELECT CASE WHEN :id = 'n7' THEN 'R' ELSE 'A' END AS decision, 17.5 AS score"}
     queries = {"type": "database", "url": legacy.engine.url.render_as_string(hide_password=False),
                "queries": {"Ask": query}}  # fmt: skip
-    text = ROUTE.replace("ADAPTER", json.dumps(queries)).replace("STAGE", "shadow").replace("PERCENT", "0")
-    text = text.replace("MODEL", "by_amount").replace(
+    written = ROUTE.replace("ADAPTER", json.dumps(queries)).replace("STAGE", "shadow").replace("PERCENT", "0")
+    written = written.replace("MODEL", "by_amount").replace(
         "adapters:", "adapters:\n  box: {type: memory, operations: [Score]}"
     )
-    text = text.replace("bank/Score", "box/Score") + (
+    written = written.replace("bank/Score", "box/Score") + (
         "    incumbent:\n      adapter: bank\n      operation: Ask\n      request: {id: id}\n"
         "      answer: {decision: {from: decision, codes: {A: approve, R: reject}}, score: score}\n"
     )
@@ -234,7 +248,7 @@ def test_a_query_answers_a_route_whose_callers_speak_another_protocol(legacy: Le
     async def case() -> None:
         from adapters.memory import Memory, Message
 
-        async with running(text, tmp_path) as gateway:
+        async with running(written, tmp_path) as gateway:
             box = gateway.adapters["box"]
             assert isinstance(box, Memory)
             for n in range(20):
