@@ -101,6 +101,7 @@ class Intake:
         """A request has come."""
         self._broker.budget.take(len(delivery.body))
         self._held += 1
+        self._tell_soon()
         self._count("received")
         name = digest(self.operation, delivery.properties, delivery.body)
         entry = Entry(delivery, way(self._settings, delivery), name, self._freed)
