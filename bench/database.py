@@ -44,9 +44,9 @@ AREA = "database"
 ROUNDS = 5
 OURS, RECORDING = "understudy", "understudy, recording"
 SIZES = {"Thousand": 1000, "Hundred": 100, "One": 1}
-ROWS = {"Thousand": 20_000, "Hundred": 10_000, "One": 1000}
-"""Rows of a round, by the size of our batches."""
-PEERS = {"pgqueuer": 10_000, "procrastinate": 500, "naive": 1000}
+ROWS = {"Thousand": 40_000, "Hundred": 40_000, "One": 1000}
+"""Rows of a round, by the size of our batches; so many that the first look, up to 250 ms later, weighs little."""
+PEERS = {"pgqueuer": 30_000, "procrastinate": 500, "naive": 1000}
 GOALS = {"pgqueuer": 1.5, "procrastinate": 20.0}
 """Rows a second of ours over theirs."""
 FIXED = 0.25

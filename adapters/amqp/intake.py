@@ -74,7 +74,6 @@ class Intake:
         self._asked = 0
         self._made: list[tuple[Attempt, Made]] = []
         self._scheduled = False
-        self._received = 0
         self._telling = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._held = 0
@@ -260,8 +259,6 @@ class Intake:
 
     def _tell(self) -> None:
         self._telling = False
-        received, self._received = self._received, 0
-        self._gateway.count(self._broker.name, self.operation, "received", received)
         self._gateway.level(self._broker.name, self.operation, "held", self._held)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> None:

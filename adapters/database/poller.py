@@ -32,7 +32,7 @@ from gateway.contract import ConfigError, Gateway, Stage, UnderstudyError
 T = TypeVar("T")
 SLICE = 128
 """Rows that are answered at once: between two slices others have their turn on the event loop."""
-AHEAD: Mapping[str, int] = {"postgresql": 2}
+AHEAD: Mapping[str, int] = {"postgresql": 3}
 """By database, batches that are answered while the next is claimed; one where nothing is said, since two that are
 written beside that would wait for each other."""
 REVIEW = 5.0
@@ -60,8 +60,7 @@ class Poller:
         self._scoring = asyncio.Lock()
         self._in_turn = InTurn(calls, self._run, self._by_itself)
         self._under_way: deque[asyncio.Task[int]] = deque()
-        """Batches that are being answered, the oldest first: while one is written the next is scored, and a third
-        claimed."""
+        """Batches that are being answered, the oldest first: some are written, one is scored, and the next claimed."""
         self._pace = Pace(settings.poll, settings.budget.rows)
         self._leader = Leader(f"{name}/{operation}")
         self._schedule = Schedule(self._table.batch, self._table.claim.lease)
