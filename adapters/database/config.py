@@ -62,6 +62,7 @@ class Result(Settings):
 
 
 RECONCILE = 60.0
+"""Seconds between two looks at everything, where nothing else is said."""
 
 
 class Watermark(Settings):

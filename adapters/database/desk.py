@@ -71,7 +71,7 @@ class Desk:
         with reading(self.engine) as connection:
             if self.finder.mark:
                 self.finder.mark.look(connection, after is None)
-            if after is not None:
+            if after is not None and self.layout.result is not None:
                 row_by_row(connection, self.layout.dialect)
             rows = connection.execute(self.finder.page(self.finder.ours(), limit, after)).all()
         if self.finder.mark:

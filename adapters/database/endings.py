@@ -4,7 +4,6 @@ A row that somebody has locked is never waited for: meanwhile all others would b
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 
 from sqlalchemy import Connection, exc
 
@@ -52,11 +51,13 @@ class Endings:
             return done, []
         if not done and not rest and due is None and self._all(taken, ended.answers):
             return len(ended.answers), []
-        for _ in range(TRIES):
-            with suppress(Deadlocked):  # then nothing was written
+        for left in reversed(range(1 + TRIES)):
+            try:
                 written, noticed = self._each(taken, ended, due)
-                return done + written, noticed
-        written, noticed = self._each(taken, ended, due)
+                break
+            except Deadlocked:  # then nothing was written
+                if not left:
+                    raise
         return done + written, noticed
 
     def _each(self, taken: Taken, ended: Ended, due: float | None) -> tuple[int, Sequence[str]]:

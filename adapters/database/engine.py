@@ -126,10 +126,9 @@ def driven(dialect: Dialect) -> Iterator[None]:
     try:
         yield
     except dialect.loaded_dbapi.Error as error:
-        said = f"{type(error).__name__}: {error}"
         if isinstance(error, dialect.loaded_dbapi.DataError) or _about_values(error):
-            raise RowRefused(said) from error
-        raise DatabaseDown(f"the database does not do it: {said}") from error
+            raise RowRefused(f"{type(error).__name__}: {error}") from error
+        raise _down(error) from error
 
 
 @contextmanager
@@ -140,12 +139,11 @@ def translated() -> Iterator[None]:
     except exc.StatementError as error:
         if refused(error):
             raise RowRefused(f"{type(error.orig).__name__}: {error.orig}") from error
-        down = Deadlocked if _deadlocked(error.orig) else DatabaseDown
-        raise down(f"the database does not do it: {type(error.orig).__name__}: {error.orig}") from error
+        raise _down(error.orig) from error
     except exc.TimeoutError as error:
         raise DatabaseDown("the database does not answer: no connection became free in time") from error
     except exc.SQLAlchemyError as error:
-        raise DatabaseDown(f"the database does not do it: {type(error).__name__}: {error}") from error
+        raise _down(error) from error
 
 
 def refused(error: exc.StatementError) -> bool:
@@ -166,9 +164,12 @@ def _about_values(error: BaseException | None) -> bool:
     return state[:2] in _REFUSING or code in _REFUSING_CODES
 
 
-def _deadlocked(error: BaseException | None) -> bool:
+def _down(error: BaseException | None) -> DatabaseDown:
+    """What the driver's, or SQLAlchemy's, error about the database is in our words."""
     code = error.args[0] if error and error.args else None
-    return getattr(error, "sqlstate", None) in ("40P01", "40001") or code in _DEADLOCKS
+    deadlock = getattr(error, "sqlstate", None) in ("40P01", "40001") or code in _DEADLOCKS
+    kind = Deadlocked if deadlock else DatabaseDown
+    return kind(f"the database does not do it: {type(error).__name__}: {error}")
 
 
 def _nothing(settings: DatabaseSettings) -> dict[str, Any]:

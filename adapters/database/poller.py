@@ -205,15 +205,11 @@ class Poller:
         taken = await self._run(lambda: desk.claim(self._table.size))
         self._quiet = len(taken.rows) <= 1
         self._under_way.append(asyncio.create_task(self._answer(gateway, desk, taken)))
-        if len(taken.rows) == self._table.size and self._table.batch is None:
-            done = 1
-            while len(self._under_way) > self._most:
-                done = await self._under_way.popleft()
-            return len(taken.rows) if done else 0  # there may be more, to be claimed meanwhile
-        done = 0
-        while self._under_way:
+        more = len(taken.rows) == self._table.size and self._table.batch is None  # perhaps, to be claimed meanwhile
+        done = int(more)
+        while len(self._under_way) > (self._most if more else 0):
             done = await self._under_way.popleft()
-        return done
+        return len(taken.rows) if more and done else done
 
     async def _by_itself(self, gateway: Gateway, row: Seen, ended: Ended) -> int:
         """Ends a row that could not be answered without a claim: it is locked, something is wrong with it, or
